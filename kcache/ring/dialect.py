@@ -1,0 +1,116 @@
+"""The seam between `Ring` and the implementations it stands in for.
+
+A dialect is a frozen dataclass: its fields are its options, its methods say where nodes have
+their points and how keys are hashed. A new dialect is one module with one such class, its label
+in `kcache.label`, and a line in `kcache.ring.dialects`.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kcache.errors import ConfigurationError
+from kcache.node import Node
+from kcache.ring.hashes import KeyHash, md5, md5_word
+
+__all__ = ["HASH_SPACE", "Circle", "Dialect", "check_weights", "little_endian_words", "md5_words"]
+
+HASH_SPACE = 1 << 32
+"""Points are 0 .. 2**32 - 1."""
+
+
+@dataclass(frozen=True)
+class Circle:
+    """All points of a ring, not sorted yet.
+
+    `points[i]` belongs to the node of index `owners[i]`. Of equal points the first one owns the
+    keys; with `unique` it is the only one kept.
+    """
+
+    points: array[int]
+    owners: array[int]
+    unique: bool = False
+
+    @classmethod
+    def of(cls, groups: Iterable[tuple[int, array[int]]], *, unique: bool = False) -> Circle:
+        """Join `(node index, its points)` pairs, the first ones winning ties."""
+        points, owners = array("I"), array("I")
+        for owner, words in groups:
+            points.extend(words)
+            owners.extend(array("I", [owner]) * len(words))
+        return cls(points, owners, unique)
+
+
+@dataclass(frozen=True)
+class Dialect(ABC):
+    """How one implementation lays out its ring.
+
+    Args:
+        hash: name of the key hash; empty for the dialect's default.
+    """
+
+    name: ClassVar[str]
+    hashes: ClassVar[Mapping[str, KeyHash]] = {"md5": md5_word}
+    """The key hashes to choose from, the default first."""
+
+    hash: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.hash:
+            object.__setattr__(self, "hash", next(iter(self.hashes)))
+        if self.hash not in self.hashes:
+            raise ConfigurationError(
+                f"dialect {self.name!r} has no key hash {self.hash!r}; "
+                f"it takes {', '.join(self.hashes)}"
+            )
+
+    @abstractmethod
+    def circle(self, nodes: Sequence[Node]) -> Circle:
+        """The points of `nodes`.
+
+        Raises:
+            ConfigurationError: a weight or an address that this dialect refuses.
+        """
+
+    def label(self, node: Node) -> str:
+        """The text that is hashed for `node`."""
+        return node.label(self.name)
+
+    @property
+    def key_hash(self) -> KeyHash:
+        """The function from a key's bytes to its place on the ring."""
+        return self.hashes[self.hash]
+
+    @property
+    def key_space(self) -> int:
+        """Key hashes are 0 .. key_space - 1; less than `HASH_SPACE` for the 15-bit "crc"."""
+        return 1 << 15 if self.hash in {"crc32", "CRC_HASH"} else HASH_SPACE
+
+
+def md5_words(label: str, groups: int) -> array[int]:
+    """The ketama points of a label: all four words of MD5(label-0), MD5(label-1), ..."""
+    prefix = label.encode() + b"-"
+    return little_endian_words(md5(prefix + b"%d" % i).digest() for i in range(groups))
+
+
+def little_endian_words(digests: Iterable[bytes]) -> array[int]:
+    """Digests as 32-bit numbers, each read with its low byte first."""
+    words = array("I", b"".join(digests))
+    if sys.byteorder == "big":
+        words.byteswap()
+    return words
+
+
+def check_weights(dialect: str, nodes: Sequence[Node], *, least: int, most: int) -> None:
+    """Refuse weights that the implementation refuses or cannot count."""
+    for node in nodes:
+        if not least <= node.weight <= most:
+            raise ConfigurationError(
+                f"node {node.name!r}: dialect {dialect!r} takes weights {least} to {most}, "
+                f"not {node.weight}"
+            )

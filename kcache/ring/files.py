@@ -1,0 +1,43 @@
+"""Reading the configuration file of an existing fleet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kcache.errors import ConfigurationError
+from kcache.ring.fleet import Fleet
+from kcache.ring.nutcracker import looks_like_nutcracker, parse_nutcracker
+from kcache.ring.server_list import parse_server_list
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+__all__ = ["read_fleet"]
+
+
+def read_fleet(path: str | PathLike[str], pool: str | None = None) -> Fleet:
+    """Read a libketama server list or a nutcracker.yml.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is malformed.
+    """
+    where = str(path)
+    text = _read(path)
+    if looks_like_nutcracker(where, text):
+        return parse_nutcracker(text, where, pool)
+    if pool is not None:
+        raise ConfigurationError(f"{where}: a libketama server list has no pools")
+    return parse_server_list(text, where)
+
+
+def _read(path: str | PathLike[str]) -> str:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - any path-like object will do
+            content = file.read()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}, line {line}: not UTF-8") from None
