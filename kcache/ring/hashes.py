@@ -109,7 +109,7 @@ _CRC16 = _crc16_table()
 
 
 def crc16(data: bytes) -> int:
-    """The "crc16" of twemproxy: the CCITT table, with a register of 32 bits that is never masked."""
+    """The "crc16" of twemproxy: the CCITT table, in a register of 32 bits, never masked."""
     register = 0
     for byte in data:
         register = ((register << 8) & _MASK) ^ _CRC16[((register >> 8) ^ byte) & 0xFF]

@@ -57,12 +57,16 @@ def _overlaps(
     old: Iterator[tuple[int, int]], new: Iterator[tuple[int, int]]
 ) -> Iterator[tuple[int, int, int]]:
     """Merge two cuts of the same space into (length, old owner, new owner)."""
-    start = 0
-    old_end, old_owner = next(old)
-    for new_end, new_owner in new:
-        while old_end < new_end:
-            yield old_end - start, old_owner, new_owner
-            start = old_end
-            old_end, old_owner = next(old)
-        yield new_end - start, old_owner, new_owner
-        start = new_end
+    start = old_end = new_end = 0
+    old_owner = new_owner = -1
+    while True:
+        try:
+            if old_end == start:
+                old_end, old_owner = next(old)
+            if new_end == start:
+                new_end, new_owner = next(new)
+        except StopIteration:
+            return
+        end = min(old_end, new_end)
+        yield end - start, old_owner, new_owner
+        start = end

@@ -135,8 +135,13 @@ class Ring:
         """
         return self._nodes[self._locate(key)]
 
+    @property
+    def key_space(self) -> int:
+        """Key hashes are 0 .. key_space - 1: 2**32, or 2**15 for the hash called crc."""
+        return self._dialect.key_space
+
     def hash_of(self, key: Key) -> int:
-        """Where on the ring a key lies, 0 .. 2**32 - 1.
+        """Where on the ring a key lies, 0 .. key_space - 1.
 
         Raises:
             InvalidKey: as for `node_for`.
@@ -318,8 +323,10 @@ def _listed(nodes: Iterable[Node | str]) -> tuple[Node, ...]:
     if isinstance(nodes, str | bytes | Node):
         raise ConfigurationError(f"a ring takes a list of nodes, not {nodes!r} alone")
     listed = tuple(node if isinstance(node, Node) else Node(node) for node in nodes)
-    if not 0 < len(listed) <= MAX_NODES:
-        raise ConfigurationError(f"a ring takes 1 to {MAX_NODES} nodes, not {len(listed)}")
+    if not listed:
+        raise ConfigurationError("a ring needs at least one node")
+    if len(listed) > MAX_NODES:
+        raise ConfigurationError(f"a ring has room for {MAX_NODES} nodes, not {len(listed)}")
     names: set[str] = set()
     for node in listed:
         if node.name in names:

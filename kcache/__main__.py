@@ -1,0 +1,5 @@
+"""`python -m kcache`: the command line."""
+
+from kcache.cli import main
+
+main()
