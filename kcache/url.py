@@ -32,7 +32,8 @@ _SCHEMES: Mapping[str, _Scheme] = {
     "memcacheds": _Scheme("memcached", tls=True),
     "memcached+unix": _Scheme("memcached", unix=True),
 }
-_PASSWORD = re.compile(r"(?<=://)([^/?#]*?):([^/?#]*)@")
+# As much as can be a password: one with a bare / or @ in it must not show either.
+_PASSWORD = re.compile(r"(?<=://)([^:@/?#]*):.*@")
 _PASSWORD_OPTION = re.compile(r"(?<=[?&])(password=)[^&]*")
 
 
@@ -56,11 +57,7 @@ def parse_url(url: str) -> dict[str, Any]:
     if form is None:
         known = ", ".join(f"{name}://" for name in _SCHEMES)
         raise ConfigurationError(f"{mask(url)!r} is not a node URL; it must start with {known}")
-    try:
-        split = urlsplit(url)
-        port = split.port
-    except ValueError as error:
-        raise ConfigurationError(f"{mask(url)!r}: {error}") from None
+    split, port = _split(url)
     if split.fragment:
         raise ConfigurationError(f"{mask(url)!r}: '#' in a URL is written %23")
     parts: dict[str, Any] = {"kind": form.kind, "tls": form.tls}
@@ -68,6 +65,21 @@ def parse_url(url: str) -> dict[str, Any]:
     parts |= _credentials(split)
     parts |= _query(split, url)
     return parts
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    try:
+        split = urlsplit(url)
+    except ValueError as error:
+        raise ConfigurationError(f"{mask(url)!r}: {error}") from None
+    try:
+        return split, split.port
+    except ValueError:
+        # The reason that urllib gives quotes what may be the start of a password.
+        raise ConfigurationError(
+            f"{mask(url)!r}: the port must be 0 to 65535 (in a user name or password, write "
+            "%3A for ':', %2F for '/' and %40 for '@')"
+        ) from None
 
 
 def _place(split: SplitResult, form: _Scheme, port: int | None, url: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -89,10 +90,11 @@ def _explain(error: BaseException) -> int:
 def _with_help(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     hint = f" (see {context.command_path} --help)" if context is not None else ""
-    return error.format_message().rstrip(".") + hint
+    # Click quotes arguments, and an argument may be a URL with a password.
+    message = re.sub(r"\S+://\S+", lambda url: mask(url[0]), error.format_message())
+    return message.rstrip(".") + hint
 
 
 def _complain(message: str, status: int) -> int:
-    # Click quotes arguments, and an argument may be a URL with a password.
-    click.echo(f"kcache: {mask(' '.join(message.split()))}", err=True)
+    click.echo(f"kcache: {' '.join(message.split())}", err=True)
     return status

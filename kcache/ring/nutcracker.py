@@ -16,6 +16,7 @@ from kcache.ring.fleet import Fleet
 __all__ = ["looks_like_nutcracker", "parse_nutcracker"]
 
 _SERVER = re.compile(r"(?P<place>\S+):(?P<weight>[0-9]+)(?: +(?P<name>\S+))?")
+_TRUE = {"true", "yes", "on", "1"}
 _PLACE = re.compile(r"(?P<host>[^/].*):(?P<port>[0-9]+)")
 
 
@@ -32,25 +33,54 @@ def parse_nutcracker(text: str, where: str, pool: str | None) -> Fleet:
             distributes keys in a way that is not ketama.
     """
     name, settings = _choose(_pools(text, where), where, pool)
-    distribution = settings.get("distribution")
-    if distribution is not None and distribution.value != "ketama":
+    distribution = _text(settings, "distribution", where) or "ketama"
+    if distribution != "ketama":
         raise ConfigurationError(
-            f"{_at(where, distribution)}: pool {name!r} uses distribution "
-            f"{distribution.value!r}; only ketama makes a ring"
+            f"{_at(where, settings['distribution'])}: pool {name!r} uses distribution "
+            f"{distribution!r}; only ketama makes a ring"
         )
-    options: dict[str, Any] = {
-        option: settings[option].value for option in ("hash", "hash_tag") if option in settings
-    }
-    for option, value in options.items():
-        _check_option(option, value, _at(where, settings[option]))
-    is_redis = "redis" in settings and settings["redis"].value.lower() in {"true", "yes", "on", "1"}
+    kind = "redis" if _text(settings, "redis", where).lower() in _TRUE else "memcached"
     servers = settings.get("servers")
     if servers is None or not isinstance(servers.value, list) or not servers.value:
         raise ConfigurationError(f"{where}: pool {name!r} has no servers")
-    kind = "redis" if is_redis else "memcached"
-    return Fleet(
-        tuple(_server(item, kind, _at(where, item)) for item in servers.value), "twemproxy", options
-    )
+    nodes = _servers(servers.value, kind, where)
+    return Fleet(nodes, "twemproxy", _options(settings, where))
+
+
+def _text(settings: dict[str, Any], setting: str, where: str) -> str:
+    """A setting's text; empty where it is not given."""
+    node = settings.get(setting)
+    if node is None:
+        return ""
+    if not isinstance(node.value, str):
+        raise ConfigurationError(f"{_at(where, node)}: {setting} must be a single value")
+    return node.value
+
+
+def _options(settings: dict[str, Any], where: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for option in ("hash", "hash_tag"):
+        if option in settings:
+            options[option] = _text(settings, option, where)
+            try:
+                open_dialect("twemproxy", options)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{_at(where, settings[option])}: {error}") from None
+    return options
+
+
+def _servers(items: list[Any], kind: str, where: str) -> tuple[Node, ...]:
+    nodes: list[Node] = []
+    lines: dict[str, int] = {}
+    for item in items:
+        node = _server(item, kind, _at(where, item))
+        if node.name in lines:
+            raise ConfigurationError(
+                f"{_at(where, item)}: {node.name} stands in line {lines[node.name]} already"
+            )
+        lines[node.name] = item.start_mark.line + 1
+        nodes.append(node)
+    return tuple(nodes)
 
 
 def _pools(text: str, where: str) -> dict[str, dict[str, Any]]:
@@ -72,9 +102,11 @@ def _pools(text: str, where: str) -> dict[str, dict[str, Any]]:
         raise ConfigurationError(f"{where}: expected pools by name")
     pools = {}
     for key, value in root.value:
+        if not isinstance(key.value, str):
+            raise ConfigurationError(f"{_at(where, key)}: a pool's name must be a single value")
         if not isinstance(value, yaml.MappingNode):
             raise ConfigurationError(f"{_at(where, key)}: pool {key.value!r} has no settings")
-        pools[key.value] = {setting.value: node for setting, node in value.value}
+        pools[key.value] = {str(setting.value): node for setting, node in value.value}
     return pools
 
 
@@ -92,13 +124,6 @@ def _choose(
 
 def _at(where: str, node: Any) -> str:
     return f"{where}, line {node.start_mark.line + 1}"
-
-
-def _check_option(option: str, value: object, at: str) -> None:
-    try:
-        open_dialect("twemproxy", {option: value})
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{at}: {error}") from None
 
 
 def _server(item: Any, kind: str, at: str) -> Node:

@@ -30,7 +30,12 @@ def parse_server_list(text: str, where: str) -> Fleet:
     """
     nodes: list[Node] = []
     lines: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+    for number, line in enumerate(re.findall(r"[^\n]*\n|[^\n]+", text), start=1):
+        if len(line.encode()) > _LONGEST_LINE:
+            raise ConfigurationError(
+                f"{where}, line {number}: libketama reads {_LONGEST_LINE} bytes of a line, "
+                "and takes the rest for the next one"
+            )
         if len(line) > 1 and not line.startswith("#"):
             node = _server(line, f"{where}, line {number}")
             if node.name in lines:
@@ -45,8 +50,6 @@ def parse_server_list(text: str, where: str) -> Fleet:
 
 
 def _server(line: str, where: str) -> Node:
-    if len(line.encode()) > _LONGEST_LINE:
-        raise ConfigurationError(f"{where}: libketama reads {_LONGEST_LINE} bytes of a line")
     address, *rest = [token for token in re.split("[\t ]+", line) if token]
     if not rest:
         raise ConfigurationError(f"{where}: expected an address, blanks and a weight")
@@ -63,15 +66,11 @@ def _weight(token: str, where: str) -> int:
     if not 0 < weight < 2**63:
         raise ConfigurationError(f"{where}: libketama reads no weight above 0 in {token.strip()!r}")
     if token.strip() != str(weight):
+        cause = "" if token.endswith("\n") else ": it takes the last character for the newline"
         warnings.warn(
-            f"{where}: libketama reads the weight {token.strip()!r} as {weight}"
-            + (
-                ""
-                if token.endswith("\n")
-                else ", since it drops the last character before a newline"
-            ),
+            f"{where}: libketama reads the weight {token.strip()!r} as {weight}{cause}",
             ServerListWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
     return weight
 
@@ -79,14 +78,11 @@ def _weight(token: str, where: str) -> int:
 def _node(address: str, weight: int, where: str) -> Node:
     host, _, port = address.rpartition(":")
     if not host or not port.isascii() or not port.isdigit():
-        host, port = address, ""
+        host, port = address, "0"
     try:
-        node = Node(kind="memcached", host=host, port=int(port or 0), weight=weight)
-        exact = node.label("libketama") == address
-        return (
-            node
-            if exact
-            else Node(kind="memcached", host=host, port=int(port or 0), weight=weight, name=address)
-        )
+        node = Node(kind="memcached", host=host, port=int(port), weight=weight)
+        if node.label("libketama") == address:
+            return node
+        return Node(kind="memcached", host=host, port=int(port), weight=weight, name=address)
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}: {error}") from None

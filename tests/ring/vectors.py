@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from kcache import Node, Ring
 
@@ -17,6 +17,12 @@ _MODES = {
     "ketama_autoweighted": "libmemcached-autoweighted",
     "ketama_spy_weighted": "libmemcached-spy",
 }
+
+
+class Write(Protocol):
+    """A fixture that writes a file and gives its path."""
+
+    def __call__(self, text: str | bytes, name: str = ...) -> Path: ...
 
 
 def read(path: Path) -> dict[str, Any]:

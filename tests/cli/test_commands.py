@@ -1,0 +1,358 @@
+"""The command line, as a person and as a script use it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kcache import Ring
+from kcache.cli.app import run
+
+THREE = ["memcached://10.0.0.1", "memcached://10.0.0.2", "memcached://10.0.0.3"]
+NODES = [part for url in THREE for part in ("--node", url)]
+
+
+@pytest.fixture(autouse=True)
+def _no_nodes_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KCACHE_NODES", raising=False)
+
+
+Printed = Callable[..., str]
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    """Run a command line that succeeds, and give what it printed."""
+
+    def run_well(*arguments: str) -> str:
+        status = run(arguments)
+        output = capsys.readouterr()
+        assert (status, output.err) == (0, "")
+        return output.out
+
+    return run_well
+
+
+@pytest.fixture
+def parsed(printed: Printed) -> Callable[..., Any]:
+    return lambda *arguments: json.loads(printed(*arguments, "--json"))
+
+
+COMMANDS = [
+    ["demo"],
+    ["ring", "show", *NODES],
+    ["ring", "plan", *NODES, "--remove", "10.0.0.2:11211"],
+    ["ring", "simulate", *NODES, "--count", "2000"],
+    ["ring", "compare", *NODES, "--count", "2000"],
+    ["locate", *NODES, "user:42", "café"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
+def test_tables_fit_80_columns(command: list[str], printed: Printed) -> None:
+    lines = printed(*command).splitlines()
+    assert lines
+    assert max(len(line) for line in lines if not line.startswith("spymemcached:")) <= 80
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
+def test_json_everywhere(command: list[str], parsed: Callable[..., Any]) -> None:
+    assert parsed(*command)
+
+
+def test_show(parsed: Callable[..., Any], printed: Printed) -> None:
+    ring = Ring(THREE)
+    shown = parsed("ring", "show", *NODES)
+    assert (shown["dialect"], shown["points"]) == ("libketama", 480)
+    for row, (node, share) in zip(shown["nodes"], ring.share().items(), strict=True):
+        assert (row["name"], row["points"], row["weight"]) == (node.name, 160, 1)
+        assert Fraction(row["share_exact"]) == share
+    text = printed("ring", "show", *NODES)
+    for node, share in ring.share().items():
+        (line,) = (line for line in text.splitlines() if line.startswith(node.name))
+        assert f"{float(share) * 100:.2f} %" in line
+        assert "█" in line
+
+
+def test_plan_adds_removes_and_weighs(parsed: Callable[..., Any]) -> None:
+    ring = Ring(THREE, "kcache")
+    planned = parsed("ring", "plan", *NODES, "-d", "kcache", "--add", "memcached://10.0.0.4")
+    assert (
+        Fraction(planned["moved_exact"]) == ring.plan(ring.with_node("memcached://10.0.0.4")).moved
+    )
+    assert {move["to"] for move in planned["moves"]} == {"10.0.0.4:11211"}
+    planned = parsed("ring", "plan", *NODES, "-d", "kcache", "--remove", "10.0.0.2:11211")
+    assert Fraction(planned["moved_exact"]) == ring.plan(ring.without("10.0.0.2:11211")).moved
+    planned = parsed("ring", "plan", *NODES, "-d", "kcache", "--weight", "10.0.0.2:11211=3")
+    heavier = Ring([THREE[0], THREE[1] + "?weight=3", THREE[2]], "kcache")
+    assert Fraction(planned["moved_exact"]) == ring.plan(heavier).moved
+    assert {move["to"] for move in planned["moves"]} == {"10.0.0.2:11211"}
+    shares = [Fraction(move["share_exact"]) for move in planned["moves"]]
+    assert sum(shares) == Fraction(planned["moved_exact"])
+
+
+def test_a_plan_of_nothing_moves_nothing(printed: Printed) -> None:
+    assert "0.00 % of the keys move" in printed(
+        "ring", "plan", *NODES, "--weight", "10.0.0.2:11211=1"
+    )
+
+
+def test_simulate_real_keys(parsed: Callable[..., Any], tmp_path: Path) -> None:
+    keys = [f"photo:{i}" for i in range(3000)]
+    path = tmp_path / "keys"
+    path.write_text("\n".join(keys) + "\n\n")
+    report = parsed("ring", "simulate", *NODES, "--keys", str(path))
+    ring = Ring(THREE)
+    grouped = ring.group(keys)
+    counts = [len(grouped[node]) for node in ring.nodes]
+    assert report["keys"] == 3000
+    assert [node["keys"] for node in report["nodes"]] == counts
+    assert report["max_over_mean"] == max(counts) / 1000
+    assert report["lookups_per_second"] > 0
+    come, go = report["changes"]
+    assert come["moved"] == come["least"]
+    assert go["moved"] == go["least"] == max(counts) / 3000
+
+
+def test_simulate_counts_what_moves_needlessly(parsed: Callable[..., Any]) -> None:
+    """libketama normalises weights in binary32: the 61st equal node takes points from all."""
+    nodes = [part for i in range(60) for part in ("--node", f"memcached://10.0.0.{i}")]
+    come, _ = parsed("ring", "simulate", *nodes, "--count", "20000")["changes"]
+    assert come["moved"] > come["least"]
+
+
+def test_compare_all_dialects(parsed: Callable[..., Any]) -> None:
+    report = parsed("ring", "compare", *NODES, "--count", "2000")
+    titles = [ring["title"] for ring in report["rings"]]
+    assert len(titles) == 9
+    keys = [f"{shape % i}" for i in range(2000) for shape in [KEY_SHAPES[i % 4]]]
+    for ring in report["rings"]:
+        assert ring["agreement"][ring["title"]] == 1
+        one, other = Ring(THREE), Ring(THREE, ring["dialect"])
+        same = sum(one.node_for(key).name == other.node_for(key).name for key in keys)
+        assert ring["agreement"]["libketama"] == same / 2000
+
+
+KEY_SHAPES = ("user:%d", "session:%d:data", "/albums/%d/photos", "%d")
+
+
+def test_compare_says_which_dialect_cannot_have_these_nodes(printed: Printed) -> None:
+    text = printed("ring", "compare", "--node", "memcached://named.lan", "--count", "10")
+    assert "spymemcached: spymemcached hashes host name and address" in text
+
+
+def test_compare_two_fleets(parsed: Callable[..., Any], printed: Printed, tmp_path: Path) -> None:
+    servers = tmp_path / "servers.list"
+    servers.write_text("10.0.0.1:11212 1\n10.0.0.2:11212 1\n10.0.0.3:11212 3\n")
+    proxy = tmp_path / "nutcracker.yml"
+    proxy.write_text(
+        "a:\n  hash: md5\n  servers:\n"
+        "  - 10.0.0.1:11212:1 one\n  - 10.0.0.2:11212:1\n  - 10.0.0.3:11212:3\n"
+    )
+    command = ["ring", "compare", "--file", str(servers), "--against", str(proxy)]
+    found = parsed(*command)["disagreement"]
+    left, right = Ring.from_file(servers), Ring.from_file(proxy)
+    example = found["examples"][0]
+    assert left.node_for(example["key"]).address == example[str(servers)]
+    assert right.node_for(example["key"]).address == example[str(proxy)]
+    assert 0 < found["share"] < 1
+    assert found["exact"] is None  # one of the nodes has another name
+    assert "Clients of the two would disagree" in printed(*command)
+
+
+def test_compare_is_exact_where_it_can_be(parsed: Callable[..., Any]) -> None:
+    command = ["ring", "compare", *NODES, "--with", "libmemcached-weighted"]
+    found = parsed(*command)["disagreement"]
+    exact = Ring(THREE).plan(Ring(THREE, "libmemcached-weighted")).moved
+    assert Fraction(found["exact"]) == exact
+    assert found["share"] == pytest.approx(float(exact), abs=0.02)
+
+
+def test_locate(parsed: Callable[..., Any]) -> None:
+    ring = Ring(THREE)
+    located = parsed("locate", *NODES, "user:42", "café")
+    assert located["keys"] == [
+        {
+            "key": key,
+            "hash": ring.hash_of(key),
+            "node": ring.node_for(key).name,
+            "address": ring.node_for(key).address,
+        }
+        for key in ("user:42", "café")
+    ]
+
+
+def test_locate_reads_keys_from_standard_input() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "kcache", "locate", *NODES, "--json", "first", "-"],
+        input="user:42\ncafé\r\n".encode() + b"\xff\xfe",
+        capture_output=True,
+        check=True,
+    )
+    keys = [row["key"] for row in json.loads(done.stdout)["keys"]]
+    assert keys == ["first", "user:42", "café", "\\xff\\xfe"]
+
+
+def test_nodes_from_the_environment(
+    parsed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KCACHE_NODES", f"{THREE[0]}, {THREE[1]}\n{THREE[2]}")
+    assert [node["name"] for node in parsed("ring", "show")["nodes"]] == [
+        node.name for node in Ring(THREE).nodes
+    ]
+
+
+def test_nodes_from_a_file_in_another_dialect(parsed: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "nutcracker.yml"
+    path.write_text("a:\n  hash: crc32a\n  servers: [10.0.0.1:1:1, 10.0.0.2:1:2]\n")
+    own = parsed("ring", "show", "--file", str(path))
+    assert (own["dialect"], own["options"]["hash"]) == ("twemproxy", "crc32a")
+    other = parsed("ring", "show", "--file", str(path), "-d", "libketama")
+    assert (other["dialect"], other["options"]) == ("libketama", {"hash": "md5"})
+    again = parsed("ring", "show", "--file", str(path), "--hash", "md5")
+    assert again["options"]["hash"] == "md5"
+
+
+def test_options_of_dialects(parsed: Callable[..., Any]) -> None:
+    shown = parsed(
+        "ring", "show", *NODES, "-d", "spymemcached", "--format", "LIBMEMCACHED", "--weighted"
+    )
+    assert shown["options"] == {"hash": "md5", "format": "LIBMEMCACHED", "weighted": True}
+    assert shown["nodes"][0]["label"] == "10.0.0.1"
+    shown = parsed("ring", "show", *NODES, "-d", "twemproxy", "--hash-tag", "{}")
+    assert shown["options"]["hash_tag"] == "{}"
+
+
+def test_the_demo_loses_one_node(parsed: Callable[..., Any], printed: Printed) -> None:
+    report = parsed("demo")
+    ring = Ring([f"memory://{name}" for name in ("alpha", "beta", "gamma", "delta")])
+    assert [node["name"] for node in report["ring"]["nodes"]] == [n.name for n in ring.nodes]
+    assert report["keys"] == {key: ring.node_for(key).name for key in report["keys"]}
+    removed = report["removed"]
+    assert removed["moved"] == float(ring.plan(ring.without(removed["node"])).moved)
+    assert "of the keys move, no others" in printed("demo")
+
+
+def test_the_demo_takes_nodes_and_dialects(parsed: Callable[..., Any]) -> None:
+    one = parsed("demo", "--node", "redis://10.0.0.1", "-d", "kcache")
+    assert (len(one["ring"]["nodes"]), one["ring"]["dialect"]) == (1, "kcache")
+    assert "removed" not in one
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_pictures(suffix: str, printed: Printed, tmp_path: Path) -> None:
+    ring, plan = tmp_path / f"ring.{suffix}", tmp_path / f"plan.{suffix}"
+    printed("ring", "show", *NODES, "--plot", str(ring))
+    printed("ring", "plan", *NODES, "--remove", "10.0.0.3:11211", "--plot", str(plan))
+    for path in (ring, plan):
+        start = path.read_bytes()[:200]
+        assert start.startswith(b"\x89PNG") if suffix == "png" else b"<?xml" in start
+    if suffix == "svg":
+        assert ring.read_text() != plan.read_text()
+        assert ring.read_text().count("<path") > 300
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "says"),
+    [
+        (["ring", "show"], 2, "no nodes: give --node URL"),
+        (["ring", "show", "--node", "h:1"], 2, "'h:1' is not a node URL"),
+        (["ring", "show", "--node", "redis://u:secret@h:x"], 2, "u:***@h:x"),
+        (["ring", "show", *NODES, "redis://u:secret@h"], 2, "unexpected extra argument"),
+        (["ring", "show", *NODES, "--bogus"], 2, "No such option"),
+        (["ring", "show", *NODES, "-d", "ketama"], 2, "unknown dialect 'ketama'"),
+        (["ring", "show", *NODES, "--hash", "sha1"], 2, "no key hash 'sha1'"),
+        (["ring", "show", *NODES, "--hash-tag", "{}"], 2, "no option 'hash_tag'"),
+        (["ring", "show", *NODES, "--file", "f"], 2, "not with both"),
+        (["ring", "show", "--file", "/none"], 2, "/none: No such file or directory"),
+        (["ring", "show", *NODES, "--plot", "ring.gif"], 2, ".svg or .png"),
+        (["ring", "show", *NODES, "--plot", "/none/ring.svg"], 1, "No such file or directory"),
+        (["ring", "plan", *NODES], 2, "no change to plan"),
+        (["ring", "plan", *NODES, "--remove", "x"], 2, "no node 'x' in the ring of 10.0.0.1"),
+        (["ring", "plan", *NODES, "--weight", "x=1"], 2, "no node 'x'"),
+        (["ring", "plan", *NODES, "--weight", "x"], 2, "--weight takes NAME=W"),
+        (["ring", "plan", *NODES, "--weight", "10.0.0.1:11211=0"], 2, "takes weights 1 to"),
+        (["ring", "plan", *NODES, "--add", THREE[0]], 2, "two nodes are named"),
+        (["ring", "simulate", *NODES, "--keys", "/none"], 2, "/none: No such file"),
+        (["ring", "simulate", *NODES, "--keys", os.devnull], 2, "no keys"),
+        (["ring", "simulate", *NODES, "--count", "0"], 2, "Invalid value for '--count'"),
+        (["ring", "compare", *NODES, "--with", "ketama"], 2, "unknown dialect 'ketama'"),
+        (["locate", *NODES], 2, "no keys"),
+        (["locate", *NODES, ""], 2, "must not be empty"),
+        (["bogus"], 2, "No such command 'bogus'"),
+    ],
+)
+def test_errors_are_one_line(
+    command: list[str], status: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(command) == status
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert output.err.startswith("kcache: ")
+    assert says in output.err
+    assert "secret" not in output.err
+
+
+def test_a_misread_weight_is_said_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "servers.list"
+    path.write_text("10.0.0.1:11211 300")
+    assert run(["ring", "show", "--file", str(path)]) == 0
+    output = capsys.readouterr()
+    assert output.err.startswith("kcache: warning: ")
+    assert "reads the weight '300' as 30" in output.err
+
+
+def test_help_is_there_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 2
+    assert "ring" in capsys.readouterr().err
+    assert run(["ring", "show", "--help"]) == 0
+    assert "--dialect" in capsys.readouterr().out
+    assert run(["--version"]) == 0
+
+
+@pytest.mark.parametrize("missing", ["click", "rich"])
+def test_without_the_extra_the_command_line_says_so(missing: str) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['kcache', 'demo']; "
+        "from kcache.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "install the extra `cli` of the distribution kcache-client" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_matplotlib_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert run(["ring", "show", *NODES, "--plot", str(tmp_path / "ring.svg")]) == 2
+    assert "extra `plot`" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = f"{sys.executable} -m kcache ring compare {' '.join(NODES)} --json | head -n 1"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == "{\n"
+    assert done.stderr == ""
+
+
+def test_keys_on_standard_input_of_simulate(
+    parsed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\nb\nc\n")))
+    assert parsed("ring", "simulate", *NODES, "--keys", "-")["keys"] == 3

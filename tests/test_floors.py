@@ -1,0 +1,112 @@
+"""The house keeps its floors: a module imports only from lower ones."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "kcache"
+
+# The longest prefix of a module's name says its floor. Modules of one floor may import each
+# other, as long as no cycle comes of it.
+FLOORS = {
+    "kcache.errors": 0,
+    "kcache.label": 0,
+    "kcache.url": 0,
+    "kcache.node": 0,
+    "kcache.ring": 2,
+    "kcache.cli": 5,
+    "kcache.__main__": 5,
+    # The package itself only gathers the public names.
+    "kcache": 5,
+}
+EDGE = 4
+EDGE_MODULES = {
+    "asyncio",
+    "os",
+    "pymemcache",
+    "random",
+    "redis",
+    "socket",
+    "ssl",
+    "threading",
+    "time",
+}
+FACE = 5
+
+
+def modules() -> dict[str, ast.Module]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        found[dotted.removesuffix(".__init__")] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+MODULES = modules()
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported, at the top or inside functions, but not for types alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            module = node.module or ""
+            yield from (
+                name if (name := f"{module}.{alias.name}") in MODULES else module
+                for alias in node.names
+            )
+        else:
+            yield from imports(node)
+
+
+def floor(module: str) -> int:
+    while module not in FLOORS:
+        module = module.rpartition(".")[0]
+    return FLOORS[module]
+
+
+def test_every_module_has_a_floor_of_its_own() -> None:
+    top_level = {".".join(name.split(".")[:2]) for name in MODULES}
+    assert top_level == set(FLOORS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_import_from_above(module: str) -> None:
+    above = {
+        name
+        for name in imports(MODULES[module])
+        if name.partition(".")[0] == "kcache" and floor(name) > floor(module)
+    }
+    assert not above
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if floor(name) < EDGE])
+def test_only_the_edges_touch_the_world(module: str) -> None:
+    roots = {name.partition(".")[0] for name in imports(MODULES[module])}
+    assert not roots & EDGE_MODULES
+
+
+def test_no_import_cycles() -> None:
+    graph = {
+        module: {name for name in imports(tree) if name in MODULES and name != module}
+        for module, tree in MODULES.items()
+    }
+    while leaves := [module for module, below in graph.items() if not below & graph.keys()]:
+        for leaf in leaves:
+            del graph[leaf]
+    assert not graph
+
+
+def test_an_import_from_above_would_be_found() -> None:
+    tree = ast.parse("def f():\n    from kcache.cli import main\n    import time\n")
+    assert set(imports(tree)) == {"kcache.cli", "time"}
+    assert floor("kcache.cli") > floor("kcache.ring.ring")
