@@ -11,7 +11,8 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby, pairwise
+from itertools import chain, groupby, repeat
+from operator import sub
 
 from kcache.ring.dialect import HASH_SPACE, Circle
 
@@ -43,11 +44,13 @@ class Continuum:
     @classmethod
     def of(cls, circle: Circle) -> Continuum:
         """Sort a circle. Equal points keep its order, or only the first one is kept."""
-        order = sorted(range(len(circle.points)), key=circle.points.__getitem__)
+        # Lists for the time of sorting: arrays would make an int object at every access.
+        placed, owned = circle.points.tolist(), circle.owners.tolist()
+        order = sorted(range(len(placed)), key=placed.__getitem__)
         if circle.unique:
-            order = [next(equal) for _, equal in groupby(order, key=circle.points.__getitem__)]
-        points = array("I", map(circle.points.__getitem__, order))
-        owners = array("H", map(circle.owners.__getitem__, order))
+            order = [next(equal) for _, equal in groupby(order, key=placed.__getitem__)]
+        points = array("I", map(placed.__getitem__, order))
+        owners = array("H", map(owned.__getitem__, order))
         owners.append(owners[0])
         return cls(points, owners, *_table(points, owners))
 
@@ -68,12 +71,15 @@ class Continuum:
             Pairs of an arc's end (exclusive) and its node index, in order; the last end is
             `space`.
         """
+        start = 0
         for point, owner in zip(self.points, self.owners, strict=False):
-            if point + 1 >= space:
-                yield space, owner
-                return
-            yield point + 1, owner
-        yield space, self.owners[0]
+            end = min(point + 1, space)
+            # Of equal points only the first has an arc.
+            if end > start:
+                yield end, owner
+                start = end
+        if start < space:
+            yield space, self.owners[0]
 
 
 def _table(points: Sequence[int], owners: Sequence[int]) -> tuple[Sequence[int], int]:
@@ -82,9 +88,10 @@ def _table(points: Sequence[int], owners: Sequence[int]) -> tuple[Sequence[int],
     size = len(points).bit_length()
     bits = min(size + 3, max(18, size))
     shift = _HASH_BITS - bits
-    counts = [0] * ((1 << bits) + 1)
-    for point in points:
-        counts[(point >> shift) + 1] += 1
-    starts = accumulate(counts)
-    table = [owners[a] if a == b else SEVERAL for a, b in pairwise(starts)]
-    return array("H", table), shift
+    ends = [point >> shift for point in points]
+    # Buckets after that of the point before, up to a point's own, begin with that point's owner.
+    runs = map(sub, [*ends, (1 << bits) - 1], [-1, *ends])
+    table = array("H", chain.from_iterable(map(repeat, owners, runs)))
+    for bucket in set(ends):
+        table[bucket] = SEVERAL
+    return table, shift

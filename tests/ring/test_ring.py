@@ -106,7 +106,8 @@ def test_group_of_more_keys_than_a_ring_remembers() -> None:
     assert ring.group(keys) == expected
 
 
-@given(st.data(), fleet.fleets(least=2), fleet.keys)
+@given(st.data(), fleet.fleets(least=2, most=4, max_weight=3), fleet.keys)
+@settings(max_examples=50)
 def test_order_does_not_matter_where_the_dialect_says_so(
     data: st.DataObject, nodes: list[Node], key: str
 ) -> None:
@@ -117,7 +118,12 @@ def test_order_does_not_matter_where_the_dialect_says_so(
         assert one.node_for(key) == other.node_for(key)
 
 
-@given(fleet.fleets(least=2), fleet.fleets(most=1), st.sampled_from(["kcache", "nginx"]))
+@given(
+    fleet.fleets(least=2, most=4, max_weight=3),
+    fleet.fleets(most=1),
+    st.sampled_from(["kcache", "nginx"]),
+)
+@settings(max_examples=50)
 def test_nothing_moves_that_need_not(nodes: list[Node], more: list[Node], dialect: str) -> None:
     """Where a node's points depend on nothing but the node, only its own keys move."""
     (extra,) = more
@@ -141,6 +147,7 @@ def test_equal_nodes_move_no_more_than_the_one_that_goes(data: st.DataObject, ri
 
 
 @given(st.data(), rings(), st.lists(fleet.keys, max_size=20))
+@settings(max_examples=50)
 def test_a_plan_agrees_with_every_key(data: st.DataObject, ring: Ring, keys: list[str]) -> None:
     other_nodes = data.draw(fleet.fleets())
     other = Ring(other_nodes, ring.dialect, **ring.options)
@@ -210,6 +217,26 @@ def test_changes_that_make_no_ring() -> None:
         ring.without("10.0.0.1:11211")
     with pytest.raises(ConfigurationError, match="two nodes are named"):
         ring.with_node("memcached://10.0.0.1:11211")
+
+
+def test_twemproxy_gives_an_equal_point_to_the_shorter_label() -> None:
+    """Two labels with one point in common, found by search; as bytes the longer is smaller."""
+    nodes = [Node(kind="memcached", host="h", name=name) for name in ("a-long-147", "z134")]
+    for listed in (nodes, nodes[::-1]):
+        tied = [
+            node.name for point, node in Ring(listed, "twemproxy").points if point == 1683808622
+        ]
+        assert tied == ["z134", "a-long-147"]
+
+
+def test_autoweighted_is_weighted_only_above_a_weight_of_one() -> None:
+    nodes = [f"memcached://10.0.0.{i}" for i in range(3)]
+    plain = Ring(nodes, "libmemcached-autoweighted")
+    assert list(plain.points) == list(Ring(nodes, "libmemcached").points)
+    nodes[1] += "?weight=2"
+    heavier = Ring(nodes, "libmemcached-autoweighted")
+    assert list(heavier.points) == list(Ring(nodes, "libmemcached-weighted").points)
+    assert heavier.options == plain.options == {"hash": "one_at_a_time"}
 
 
 DIALECTS_OF_HASH_TAGS: list[tuple[str, str]] = [

@@ -1,0 +1,1 @@
+"""Measurements of kcache against floors and peers; see README.md here."""

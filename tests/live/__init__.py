@@ -1,0 +1,1 @@
+"""kcache against the programs that it agrees with, running."""

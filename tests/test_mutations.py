@@ -1,0 +1,300 @@
+"""Each promise has a test that can fail: a fault put into a copy of the code must be found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.ring import vectors
+
+ROOT = Path(__file__).parent.parent
+RING = "tests/ring"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A fault: in `file`, `right` becomes `wrong`; `finders` are the tests that must notice."""
+
+    promise: str
+    file: str
+    right: str
+    wrong: str
+    finders: str
+
+
+VECTORS = f"{RING}/test_vectors.py"
+PROPERTIES = f"{RING}/test_ring.py"
+FILES = f"{RING}/test_files.py"
+NODES = "tests/test_node.py"
+
+MUTATIONS = [
+    Mutation(
+        "an exact hit belongs to its point",
+        "ring/lookup.py",
+        "from bisect import bisect_left",
+        "from bisect import bisect_right as bisect_left",
+        VECTORS,
+    ),
+    Mutation(
+        "hashes past the last point wrap round",
+        "ring/continuum.py",
+        "owners.append(owners[0])",
+        "owners.append(owners[-1])",
+        VECTORS,
+    ),
+    Mutation(
+        "equal points keep the order of the circle",
+        "ring/continuum.py",
+        "sorted(range(len(placed)), key=",
+        "sorted(reversed(range(len(placed))), key=",
+        VECTORS,
+    ),
+    Mutation(
+        "where points are unique, the others vanish",
+        "ring/continuum.py",
+        "if circle.unique:",
+        "if False:",
+        VECTORS,
+    ),
+    Mutation(
+        "a bucket is answered by the table only if one node owns all of it",
+        "ring/continuum.py",
+        "for bucket in set(ends):",
+        "for bucket in set(ends[::2]):",
+        VECTORS,
+    ),
+    Mutation(
+        "libketama rounds before the floor",
+        "ring/binary32.py",
+        "floor(f32(share * 40.0 * nodes))",
+        "floor(share * 40.0 * nodes)",
+        VECTORS,
+    ),
+    Mutation(
+        "libmemcached rounds each intermediate result",
+        "ring/binary32.py",
+        "f32(f32(f32(share * 160.0) / 4.0) * nodes)",
+        "share * 40.0 * nodes",
+        VECTORS,
+    ),
+    Mutation(
+        "integers are rounded to binary32 once",
+        "ring/binary32.py",
+        "if isinstance(value, int) and value > _EXACT_IN_BINARY64:",
+        "if False:",
+        f"{RING}/test_binary32.py",
+    ),
+    Mutation(
+        "bytes are signed in one_at_a_time",
+        "ring/hashes.py",
+        "byte if byte < 0x80 else byte - 0x100",
+        "byte",
+        VECTORS,
+    ),
+    Mutation(
+        "libmemcached drops the default port",
+        "label.py",
+        "if node.effective_port == _MEMCACHED_PORT:\n        return",
+        "if False:\n        return",
+        VECTORS,
+    ),
+    Mutation(
+        "nginx tells a port that was not written from the default one",
+        "label.py",
+        "{node.port or ''}",
+        "{node.effective_port}",
+        VECTORS,
+    ),
+    Mutation(
+        "twemproxy sorts by length first",
+        "ring/twemproxy.py",
+        "return len(text), text",
+        "return 0, text",
+        f"{PROPERTIES}::test_twemproxy_gives_an_equal_point_to_the_shorter_label",
+    ),
+    Mutation(
+        "an empty hash tag is no tag",
+        "ring/twemproxy.py",
+        "if end > start",
+        "if end >= start",
+        f"{PROPERTIES}::test_hash_tags",
+    ),
+    Mutation(
+        "in spymemcached the last node keeps an equal point",
+        "ring/spymemcached.py",
+        "for i in reversed(range(len(nodes)))",
+        "for i in range(len(nodes))",
+        VECTORS,
+    ),
+    Mutation(
+        "spymemcached's tries depend on their number",
+        "ring/spymemcached.py",
+        'self.key_hash(b"%d" % attempt + key)',
+        "self.key_hash(key)",
+        VECTORS,
+    ),
+    Mutation(
+        "weights multiply the points of nginx",
+        "ring/nginx.py",
+        "range(_POINTS * node.weight)",
+        "range(_POINTS)",
+        VECTORS,
+    ),
+    Mutation(
+        "autoweighted needs a weight above 1",
+        "ring/libmemcached.py",
+        "node.weight > 1",
+        "node.weight > 2",
+        f"{PROPERTIES}::test_autoweighted_is_weighted_only_above_a_weight_of_one",
+    ),
+    Mutation(
+        "weight 0 counts as 1 in libmemcached",
+        "ring/libmemcached.py",
+        "max(node.weight, 1)",
+        "node.weight",
+        VECTORS,
+    ),
+    Mutation(
+        "the kcache layout is frozen",
+        "ring/murmur.py",
+        'labels[i] + b"-%d"',
+        'labels[i] + b":%d"',
+        f"{RING}/test_murmur.py",
+    ),
+    Mutation(
+        "the order of nodes does not matter in the kcache dialect",
+        "ring/murmur.py",
+        "sorted(range(len(nodes)), key=labels.__getitem__)",
+        "range(len(nodes))",
+        f"{RING}/test_murmur.py",
+    ),
+    Mutation(
+        "shares are exact",
+        "ring/plan.py",
+        "return [Fraction(hashes, space)",
+        "return [Fraction(hashes // 1000, space // 1000)",
+        f"{RING}/test_shares.py",
+    ),
+    Mutation(
+        "shares are of the hashes that keys can have",
+        "ring/dialect.py",
+        "1 << 15 if",
+        "HASH_SPACE if",
+        f"{RING}/test_shares.py",
+    ),
+    Mutation(
+        "a plan is exact",
+        "ring/plan.py",
+        "moved[before, after] += hashes",
+        "moved[before, after] += 1",
+        f"{RING}/test_shares.py",
+    ),
+    Mutation(
+        "of equal points only the first has an arc",
+        "ring/continuum.py",
+        "if end > start:",
+        "if True:",
+        f"{RING}/test_shares.py",
+    ),
+    Mutation(
+        "a plan needs rings that hash alike",
+        "ring/ring.py",
+        "if not self.hashes_like(other):",
+        "if False:",
+        f"{PROPERTIES}::test_a_plan_between_rings_that_hash_differently_is_refused",
+    ),
+    Mutation(
+        "two nodes of one name are refused",
+        "ring/ring.py",
+        "if node.name in names:",
+        "if False:",
+        f"{PROPERTIES}::test_bad_rings_get_one_clear_line",
+    ),
+    Mutation(
+        "a ring is immutable",
+        "ring/ring.py",
+        'raise AttributeError(f"a Ring is immutable: {name} cannot be set")',
+        "super().__setattr__(name, value)",
+        f"{PROPERTIES}::test_a_ring_is_immutable",
+    ),
+    Mutation(
+        "a server list is read as libketama reads it",
+        "ring/server_list.py",
+        "token[:-1])",
+        "token)",
+        FILES,
+    ),
+    Mutation(
+        "names in a nutcracker.yml are labels",
+        "ring/nutcracker.py",
+        'name=match["name"],\n        )',
+        "name=None,\n        )",
+        FILES,
+    ),
+    Mutation(
+        "a node equals itself in another process",
+        "node.py",
+        "return _rebuild, (self._parts(),)",
+        "return object.__reduce_ex__(self, 2)",
+        NODES,
+    ),
+    Mutation(
+        "passwords are masked",
+        "url.py",
+        "(?<=://)([^:@/?#]*):.*@",
+        "(?<=://)([^:@/?#]*):[^/]*@",
+        NODES,
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code and the tests; the golden vectors stay where they are."""
+    folder = tmp_path_factory.mktemp("mutants")
+    ignored = shutil.ignore_patterns("__pycache__", "ketama")
+    for name in ("kcache", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def run_tests(folder: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
+        cwd=folder,
+        env={
+            **os.environ,
+            "KCACHE_VECTORS": str(vectors.FOLDER),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.promise)
+def test_the_fault_is_found(mutation: Mutation, copy: Path) -> None:
+    path = copy / "kcache" / mutation.file
+    sound = path.read_text(encoding="utf-8")
+    assert sound.count(mutation.right) == 1, "the fault no longer fits the code"
+    path.write_text(sound.replace(mutation.right, mutation.wrong), encoding="utf-8")
+    try:
+        done = run_tests(copy, *mutation.finders.split())
+    finally:
+        path.write_text(sound, encoding="utf-8")
+    assert done.returncode == 1, done.stdout
+    assert " failed" in done.stdout or " error" in done.stdout
+
+
+def test_without_a_fault_nothing_is_found(copy: Path) -> None:
+    done = run_tests(copy, f"{RING}/test_murmur.py", f"{RING}/test_binary32.py")
+    assert done.returncode == 0, done.stdout
