@@ -16,7 +16,7 @@ from typing import Protocol
 
 from kcache.errors import ConfigurationError
 
-__all__ = ["LABELS", "SPY_FORMATS", "Labelled", "label"]
+__all__ = ["LABELS", "SPY_FORMATS", "Labelled", "check_spy_format", "label"]
 
 SPY_FORMATS = ("SPYMEMCACHED", "LIBMEMCACHED")
 _MEMCACHED_PORT = 11211
@@ -26,34 +26,39 @@ class Labelled(Protocol):
     """The parts of a node that labels are made of."""
 
     @property
-    def host(self) -> str | None: ...  # noqa: D102
+    def host(self) -> str | None: ...  # noqa: D102 - said at the seam
     @property
-    def port(self) -> int | None: ...  # noqa: D102
+    def port(self) -> int | None: ...  # noqa: D102 - said at the seam
     @property
-    def path(self) -> str | None: ...  # noqa: D102
+    def path(self) -> str | None: ...  # noqa: D102 - said at the seam
     @property
-    def alias(self) -> str | None: ...  # noqa: D102
+    def alias(self) -> str | None: ...  # noqa: D102 - said at the seam
     @property
-    def ip(self) -> str | None: ...  # noqa: D102
+    def ip(self) -> str | None: ...  # noqa: D102 - said at the seam
     @property
-    def effective_port(self) -> int: ...  # noqa: D102
+    def effective_port(self) -> int: ...  # noqa: D102 - said at the seam
 
 
 def label(node: Labelled, dialect: str, spy_format: str = "SPYMEMCACHED") -> str:
     """The text that `dialect` hashes for `node`, without the replica suffix."""
-    if dialect not in LABELS:
+    if not isinstance(dialect, str) or dialect not in LABELS:
         raise ConfigurationError(
             f"unknown dialect {dialect!r}; the dialects are {', '.join(LABELS)}"
         )
-    if spy_format not in SPY_FORMATS:
-        raise ConfigurationError(
-            f"format must be one of {', '.join(SPY_FORMATS)}, not {spy_format!r}"
-        )
+    check_spy_format(spy_format)
     if node.alias is not None:
         return _nginx_text(node.alias) if dialect == "nginx" else node.alias
     if dialect == "spymemcached" and spy_format == "LIBMEMCACHED":
         return _spy_libmemcached(node)
     return LABELS[dialect](node)
+
+
+def check_spy_format(spy_format: str) -> None:
+    """Refuse a label format that spymemcached does not have."""
+    if spy_format not in SPY_FORMATS:
+        raise ConfigurationError(
+            f"format must be one of {', '.join(SPY_FORMATS)}, not {spy_format!r}"
+        )
 
 
 def _host_and_port(node: Labelled) -> str:
@@ -107,6 +112,10 @@ def _java_ip(text: str) -> str | None:
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise ConfigurationError(
+                f"how Java prints {text!r} depends on the machine: give the node name="
+            )
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
         return ":".join(f"{int(group, 16):x}" for group in address.exploded.split(":"))

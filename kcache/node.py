@@ -16,6 +16,7 @@ and `password` on Redis; `username` and `password` on memcached.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -30,6 +31,12 @@ __all__ = ["DEFAULT_PORTS", "Node"]
 DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"redis": 6379, "memcached": 11211})
 _KINDS = ("memory", *DEFAULT_PORTS)
 _MAX_PORT = 65535
+_MAX_WHOLE = 2**63
+_SECRETS = ("username", "password")
+_TEXTS = ("host", "path", "name", "ip", *_SECRETS)
+_TLS_OPTIONS = ("ca", "cert", "key", "server_name")
+# C0, DEL and C1: what terminals act on, and protocols split at.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -101,7 +108,7 @@ class Node:
         options: Mapping[str, str] | None = None,
     ) -> None:
         if url is not None and not isinstance(url, str):
-            raise ConfigurationError(f"a node is given by a URL, not by {url!r}")
+            raise ConfigurationError(f"a node is given by a URL, not by {type(url).__name__}")
         given = {
             "kind": kind,
             "host": host,
@@ -118,7 +125,7 @@ class Node:
         }
         parts = {} if url is None else parse_url(url)
         parts.update((key, value) for key, value in given.items() if value is not None)
-        where = mask(url) if url is not None else f"Node(kind={kind!r}, host={host!r})"
+        where = repr(mask(url)) if url is not None else "Node"
         values = _checked(parts, where)
         # A node is a dictionary key on hot paths; hashing all fields each time would show.
         values["_hash"] = hash(tuple(values.values()))
@@ -145,7 +152,7 @@ class Node:
         """The name given with `name=`, else the address. Unique within a ring."""
         return self.address if self.alias is None else self.alias
 
-    def label(self, dialect: str, *, format: str = "SPYMEMCACHED") -> str:  # noqa: A002
+    def label(self, dialect: str, *, format: str = "SPYMEMCACHED") -> str:  # noqa: A002 - spymemcached's word
         r"""The exact text that a dialect hashes for this node, without the replica suffix.
 
         Args:
@@ -206,69 +213,98 @@ def _checked(parts: dict[str, Any], where: str) -> dict[str, Any]:
     """The fields of a node, in order, each one usable and in its normal form."""
     kind = {"valkey": "redis"}.get(str(parts.get("kind")), parts.get("kind"))
     if kind not in _KINDS:
-        raise ConfigurationError(f"{where}: kind must be one of {', '.join(_KINDS)}, not {kind!r}")
-    host, path = _place(parts.get("host"), parts.get("path"), where)
+        raise ConfigurationError(f"{where}: kind must be one of {', '.join(_KINDS)}")
+    texts = {key: _text(key, parts.get(key), where) for key in _TEXTS}
+    host, path = _place(texts["host"], texts["path"], where)
+    port = _port(parts.get("port"), where)
+    if port is not None and (path is not None or kind == "memory"):
+        raise ConfigurationError(f"{where}: only a host has a port")
+    tls = parts.get("tls", False)
+    if not isinstance(tls, bool):
+        raise ConfigurationError(f"{where}: tls must be True or False")
     return {
         "kind": kind,
         "host": host,
-        "port": None if path is not None else _port(parts.get("port"), where),
+        "port": port,
         "path": path,
         "weight": _whole("weight", parts.get("weight", 1), where),
-        "alias": _name(parts.get("name"), where),
-        "ip": _ip(parts.get("ip"), where),
-        "tls": bool(parts.get("tls", False)),
-        "username": parts.get("username"),
-        "password": parts.get("password"),
+        "alias": texts["name"],
+        "ip": _ip(texts["ip"], where),
+        "tls": tls,
+        "username": texts["username"],
+        "password": texts["password"],
         "database": _database(parts.get("database"), kind, where),
-        "options": _options(parts.get("options") or {}, kind, tls=parts.get("tls"), where=where),
+        "options": _options(parts.get("options") or {}, kind, tls=tls, where=where),
     }
 
 
-def _place(host: Any, path: Any, where: str) -> tuple[str | None, str | None]:
-    if isinstance(host, str) and host.removeprefix("unix:").startswith("/") and path is None:
-        host, path = None, host.removeprefix("unix:")
+def _text(what: str, value: Any, where: str) -> str | None:
+    """Text that can be hashed, sent and shown; None where there is none."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        if what == "host" and value == "":
+            raise ConfigurationError(f"{where}: the host is missing")
+        raise ConfigurationError(f"{where}: {what} must be text that is not empty")
+    if what not in _SECRETS and _CONTROL.search(value):
+        raise ConfigurationError(f"{where}: {what} must not hold control characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{where}: {what} must be text that has a UTF-8") from None
+    return str(value)
+
+
+def _place(host: str | None, path: str | None, where: str) -> tuple[str | None, str | None]:
+    if host is not None and host.removeprefix("unix:").startswith("/") and path is None:
+        return None, host.removeprefix("unix:")
     if path is not None:
-        if host or not isinstance(path, str) or not path.startswith("/"):
+        if host is not None or not path.startswith("/"):
             raise ConfigurationError(f"{where}: a node has either a host or an absolute path")
         return None, path
-    if not isinstance(host, str) or not host:
+    if host is None:
         raise ConfigurationError(f"{where}: the host is missing")
-    if any(c <= " " or c == "\x7f" for c in host):
-        raise ConfigurationError(f"{where}: blanks and control characters have no place in a host")
-    return host.removeprefix("[").removesuffix("]") if host.startswith("[") else host, None
+    if "@" in host or any(character.isspace() for character in host):
+        raise ConfigurationError(f"{where}: blanks and '@' have no place in a host")
+    return _host(host, where), None
+
+
+def _host(host: str, where: str) -> str:
+    """A host without brackets; one with colons must be an IPv6 address."""
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if ":" in bare or bare != host:
+        try:
+            ipaddress.IPv6Address(bare)
+        except ValueError:
+            raise ConfigurationError(
+                f"{where}: the host is no IPv6 address; a port is given as port="
+            ) from None
+    return bare
 
 
 def _port(port: Any, where: str) -> int | None:
-    # 0 is how libmemcached's interface says that no port was given.
-    if port is None or (port == 0 and port is not False):
+    if port is None:
         return None
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 < port <= _MAX_PORT:
-        raise ConfigurationError(f"{where}: a port is 1 to {_MAX_PORT}, not {port!r}")
-    return port
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= _MAX_PORT:
+        raise ConfigurationError(f"{where}: a port is 1 to {_MAX_PORT}")
+    # 0 is how libmemcached's interface says that no port was given.
+    return port or None
 
 
 def _whole(what: str, value: Any, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ConfigurationError(f"{where}: {what} must be a whole number >= 0, not {value!r}")
-    return value
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_WHOLE:
+        raise ConfigurationError(f"{where}: {what} must be a whole number >= 0 (below 2**63)")
+    return int(value)
 
 
-def _name(name: Any, where: str) -> str | None:
-    if name is None:
-        return None
-    if not isinstance(name, str) or not name:
-        raise ConfigurationError(f"{where}: name must be text that is not empty, not {name!r}")
-    return name
-
-
-def _ip(ip: Any, where: str) -> str | None:
+def _ip(ip: str | None, where: str) -> str | None:
     if ip is None:
         return None
     try:
         ipaddress.ip_address(ip)
     except ValueError:
-        raise ConfigurationError(f"{where}: ip must be an IP address, not {ip!r}") from None
-    return str(ip)
+        raise ConfigurationError(f"{where}: ip must be an IP address") from None
+    return ip
 
 
 def _database(database: Any, kind: str, where: str) -> int | None:
@@ -280,14 +316,17 @@ def _database(database: Any, kind: str, where: str) -> int | None:
 
 
 def _options(
-    options: Mapping[str, str], kind: str, *, tls: object, where: str
+    options: Mapping[str, str], kind: str, *, tls: bool, where: str
 ) -> tuple[tuple[str, str], ...]:
-    known: tuple[str, ...] = ("max_entries", "max_bytes") if kind == "memory" else ()
-    known += ("ca", "cert", "key", "server_name") if tls else ()
-    for option in options:
+    bounds = ("max_entries", "max_bytes") if kind == "memory" else ()
+    known = (*bounds, *(_TLS_OPTIONS if tls else ()))
+    for option, value in options.items():
         if option not in known:
             every = ("weight", "name", "ip", *known)
             raise ConfigurationError(
                 f"{where}: unknown option {option!r}; this node takes {', '.join(every)}"
             )
+        _text(option, value, where)
+        if option in bounds and not re.fullmatch("[1-9][0-9]{0,18}", value):
+            raise ConfigurationError(f"{where}: {option} must be a whole number above 0")
     return tuple(sorted(options.items()))

@@ -32,14 +32,21 @@ _SCHEMES: Mapping[str, _Scheme] = {
     "memcacheds": _Scheme("memcached", tls=True),
     "memcached+unix": _Scheme("memcached", unix=True),
 }
-# As much as can be a password: one with a bare / or @ in it must not show either.
-_PASSWORD = re.compile(r"(?<=://)([^:@/?#]*):.*@")
-_PASSWORD_OPTION = re.compile(r"(?<=[?&])(password=)[^&]*")
 
 
 def mask(url: str) -> str:
-    """The URL with its password, if any, replaced by `***`."""
-    return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
+    """The URL without what may be a password: all before the last @, and options named so."""
+    start = url.find("://") + 3 if "://" in url else 0
+    end = url.rfind("@") + 1
+    if end > start:
+        url = f"{url[:start]}***@{url[end:]}"
+    head, question, query = url.partition("?")
+    return head + question + "&".join(map(_mask_option, query.split("&")))
+
+
+def _mask_option(option: str) -> str:
+    name, equals, _ = option.partition("=")
+    return f"{name}{equals}***" if "pass" in unquote(name).lower() else option
 
 
 def parse_url(url: str) -> dict[str, Any]:
@@ -49,41 +56,43 @@ def parse_url(url: str) -> dict[str, Any]:
         The keyword arguments of `Node` that the URL gives.
 
     Raises:
-        ConfigurationError: the URL is not of a known form; the message carries it, with its
-            password masked.
+        ConfigurationError: the URL is not of a known form; the message carries it, with what may
+            be a password masked.
     """
     scheme, separator, _ = url.partition("://")
     form = _SCHEMES.get(scheme.lower()) if separator else None
     if form is None:
         known = ", ".join(f"{name}://" for name in _SCHEMES)
         raise ConfigurationError(f"{mask(url)!r} is not a node URL; it must start with {known}")
-    split, port = _split(url)
+    split = _split(url)
     if split.fragment:
         raise ConfigurationError(f"{mask(url)!r}: '#' in a URL is written %23")
     parts: dict[str, Any] = {"kind": form.kind, "tls": form.tls}
-    parts |= _place(split, form, port, url)
-    parts |= _credentials(split)
-    parts |= _query(split, url)
-    return parts
+    parts |= _place(split, form, url)
+    # Where two parts say the same, redis-py takes db= before the path, user info before options.
+    return parts | _query(split, url) | _credentials(split)
 
 
-def _split(url: str) -> tuple[SplitResult, int | None]:
+def _split(url: str) -> SplitResult:
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise ConfigurationError(
+            f"{mask(url)!r}: blanks and control characters in a URL are written %20 and so on"
+        )
     try:
         split = urlsplit(url)
     except ValueError as error:
         raise ConfigurationError(f"{mask(url)!r}: {error}") from None
-    try:
-        return split, split.port
-    except ValueError:
-        # The reason that urllib gives quotes what may be the start of a password.
+    if "@" in split.path + split.query + split.fragment:
+        # It may be the end of a password that holds a bare / or ?.
         raise ConfigurationError(
-            f"{mask(url)!r}: the port must be 0 to 65535 (in a user name or password, write "
-            "%3A for ':', %2F for '/' and %40 for '@')"
-        ) from None
+            f"{mask(url)!r}: in a user name, password, path or option, write %40 for '@', "
+            "%2F for '/', %3A for ':' and %3F for '?'"
+        )
+    return split
 
 
-def _place(split: SplitResult, form: _Scheme, port: int | None, url: str) -> dict[str, Any]:
-    host = unquote(split.hostname or "")
+def _place(split: SplitResult, form: _Scheme, url: str) -> dict[str, Any]:
+    host, port = _host_and_port(split, url)
     path = unquote(split.path)
     if form.unix or (form.kind == "memcached" and not host and path not in {"", "/"}):
         if host:
@@ -92,8 +101,9 @@ def _place(split: SplitResult, form: _Scheme, port: int | None, url: str) -> dic
             )
         return {"path": path}
     if form.kind == "memory":
-        # urlsplit lower-cases host names; the name of an in-process node is kept as written.
-        return {"host": unquote(split.netloc) + path.rstrip("/")}
+        if "@" in split.netloc or port is not None:
+            raise ConfigurationError(f"{mask(url)!r}: an in-process node has a name and no more")
+        return {"host": host + path.rstrip("/")}
     place: dict[str, Any] = {"host": host, "port": port}
     trail = path.strip("/")
     if trail and form.kind == "redis":
@@ -103,14 +113,22 @@ def _place(split: SplitResult, form: _Scheme, port: int | None, url: str) -> dic
     return place
 
 
+def _host_and_port(split: SplitResult, url: str) -> tuple[str, int | None]:
+    """The host as it is written, since dialects hash it so; urllib gives it in lower case."""
+    authority = split.netloc.rpartition("@")[2]
+    host, bracket, rest = authority.partition("]")
+    if not bracket:
+        host, _, rest = authority.partition(":")
+    port = rest.removeprefix(":")
+    if port and not re.fullmatch("[0-9]{1,5}", port):
+        raise ConfigurationError(f"{mask(url)!r}: the port must be 1 to 65535")
+    return unquote(host + bracket), int(port) if port else None
+
+
 def _credentials(split: SplitResult) -> dict[str, Any]:
-    if "@" not in split.netloc:
-        return {}
     username, password = split.username, split.password
-    return {
-        "username": unquote(username) if username else None,
-        "password": unquote(password) if password else None,
-    }
+    given = {"username": username, "password": password}
+    return {key: unquote(value) for key, value in given.items() if value}
 
 
 def _query(split: SplitResult, url: str) -> dict[str, Any]:
@@ -131,6 +149,6 @@ def _query(split: SplitResult, url: str) -> dict[str, Any]:
 
 
 def _integer(what: str, text: str, url: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,20}", text):
-        raise ConfigurationError(f"{mask(url)!r}: {what} must be a whole number, not {text!r}")
+    if not re.fullmatch(r"[0-9]{1,19}", text):
+        raise ConfigurationError(f"{mask(url)!r}: {what} must be a whole number")
     return int(text)

@@ -162,14 +162,14 @@ MUTATIONS = [
     ),
     Mutation(
         "the kcache layout is frozen",
-        "ring/murmur.py",
+        "ring/kcache_murmur3.py",
         'labels[i] + b"-%d"',
         'labels[i] + b":%d"',
         f"{RING}/test_murmur.py",
     ),
     Mutation(
         "the order of nodes does not matter in the kcache dialect",
-        "ring/murmur.py",
+        "ring/kcache_murmur3.py",
         "sorted(range(len(nodes)), key=labels.__getitem__)",
         "range(len(nodes))",
         f"{RING}/test_murmur.py",

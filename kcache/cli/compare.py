@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from kcache.cli.fleet import Choice, fleet_options
+from kcache.cli.choice import Choice, fleet_options
 from kcache.cli.keys import load_keys
 from kcache.cli.locate import readable
 from kcache.cli.output import json_option, percent, print_json, print_table, say

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kcache.cli.fleet import Choice, fleet_options
+from kcache.cli.choice import Choice, fleet_options
 from kcache.cli.keys import load_keys
 from kcache.cli.output import json_option, percent, print_json, print_table, say
 from kcache.cli.show import describe, print_ring

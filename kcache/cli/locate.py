@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from kcache.cli.fleet import Choice, fleet_options
+from kcache.cli.choice import Choice, fleet_options
 from kcache.cli.output import json_option, print_json, print_table
 from kcache.errors import ConfigurationError
 from kcache.ring import Ring

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kcache.cli.fleet import Choice, fleet_options
+from kcache.cli.choice import Choice, fleet_options
 from kcache.cli.output import bar, json_option, percent, print_json, print_table, say
 from kcache.errors import ConfigurationError
 from kcache.ring import Ring

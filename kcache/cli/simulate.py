@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kcache.cli.fleet import Choice, fleet_options
+from kcache.cli.choice import Choice, fleet_options
 from kcache.cli.keys import load_keys
 from kcache.cli.output import bar, json_option, percent, print_json, print_table, progress, say
 from kcache.node import Node

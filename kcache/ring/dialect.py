@@ -16,12 +16,22 @@ from typing import ClassVar
 
 from kcache.errors import ConfigurationError
 from kcache.node import Node
-from kcache.ring.hashes import KeyHash, md5, md5_word
+from kcache.ring.hashes import KeyHash, crc32, md5, md5_word
 
-__all__ = ["HASH_SPACE", "Circle", "Dialect", "check_weights", "little_endian_words", "md5_words"]
+__all__ = [
+    "HASH_SPACE",
+    "MAX_POINTS",
+    "Circle",
+    "Dialect",
+    "check_points",
+    "check_weights",
+    "little_endian_words",
+    "md5_words",
+]
 
 HASH_SPACE = 1 << 32
 """Points are 0 .. 2**32 - 1."""
+MAX_POINTS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ class Dialect(ABC):
     """How one implementation lays out its ring.
 
     Args:
-        hash: name of the key hash; empty for the dialect's default.
+        hash: name of the key hash; left out, the dialect's default one.
     """
 
     name: ClassVar[str]
@@ -89,7 +99,7 @@ class Dialect(ABC):
     @property
     def key_space(self) -> int:
         """Key hashes are 0 .. key_space - 1; less than `HASH_SPACE` for the 15-bit "crc"."""
-        return 1 << 15 if self.hash in {"crc32", "CRC_HASH"} else HASH_SPACE
+        return 1 << 15 if self.hashes[self.hash] is crc32 else HASH_SPACE
 
 
 def md5_words(label: str, groups: int) -> array[int]:
@@ -104,6 +114,19 @@ def little_endian_words(digests: Iterable[bytes]) -> array[int]:
     if sys.byteorder == "big":
         words.byteswap()
     return words
+
+
+def check_points(dialect: str, nodes: Sequence[Node], each: int) -> None:
+    """Refuse a ring of more points than a machine should be asked to sort.
+
+    For dialects in which the weight multiplies a node's points instead of sharing them out.
+    """
+    total = sum(node.weight for node in nodes)
+    if total * each > MAX_POINTS:
+        raise ConfigurationError(
+            f"dialect {dialect!r} makes {each} points for each unit of weight, and there is room "
+            f"for {MAX_POINTS}: the sum of weights, {total}, must be at most {MAX_POINTS // each}"
+        )
 
 
 def check_weights(dialect: str, nodes: Sequence[Node], *, least: int, most: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kcache.errors import ConfigurationError
 from kcache.ring.dialect import Dialect
+from kcache.ring.kcache_murmur3 import Kcache
 from kcache.ring.libketama import Libketama
 from kcache.ring.libmemcached import (
     Libmemcached,
@@ -16,7 +17,6 @@ from kcache.ring.libmemcached import (
     LibmemcachedSpy,
     LibmemcachedWeighted,
 )
-from kcache.ring.murmur import Murmur
 from kcache.ring.nginx import Nginx
 from kcache.ring.spymemcached import Spymemcached
 from kcache.ring.twemproxy import Twemproxy
@@ -35,7 +35,7 @@ DIALECTS: Mapping[str, type[Dialect]] = MappingProxyType(
             Twemproxy,
             Spymemcached,
             Nginx,
-            Murmur,
+            Kcache,
         )
     }
 )
@@ -60,7 +60,7 @@ def open_dialect(name: str, options: Mapping[str, Any]) -> Dialect:
                 f"dialect {name!r} has no option {option!r}; it takes {', '.join(known)}"
             )
         wanted = bool if option == "weighted" else str
-        if not isinstance(value, wanted):
+        if not isinstance(value, wanted) or value == "":
             raise ConfigurationError(
                 f"option {option!r} of dialect {name!r} is a {wanted.__name__}, not {value!r}"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING
 
 from kcache.errors import ConfigurationError
@@ -34,8 +35,11 @@ def _read(path: str | PathLike[str]) -> str:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - any path-like object will do
             content = file.read()
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    except (OSError, ValueError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"{path!s}: {reason}") from None
+    if content.startswith(BOM_UTF8):
+        raise ConfigurationError(f"{path}, line 1: begins with a byte order mark; remove it")
     try:
         return content.decode()
     except UnicodeDecodeError as error:

@@ -38,7 +38,7 @@ def one_at_a_time(data: bytes) -> int:
     """Bob Jenkins's one-at-a-time; libmemcached's default."""
     h = 0
     for byte in data:
-        h += byte if byte < 0x80 else byte - 0x100  # noqa: PLR2004 - sign of a char
+        h += byte if byte < 0x80 else byte - 0x100  # noqa: PLR2004 - the sign bit
         h = (h + (h << 10)) & _MASK
         h ^= h >> 6
     h = (h + (h << 3)) & _MASK
@@ -48,7 +48,7 @@ def one_at_a_time(data: bytes) -> int:
 
 def _widened(data: bytes) -> list[int]:
     """The bytes as 32-bit numbers, signs extended."""
-    return [byte if byte < 0x80 else byte | 0xFFFFFF00 for byte in data]  # noqa: PLR2004
+    return [byte if byte < 0x80 else byte | 0xFFFFFF00 for byte in data]  # noqa: PLR2004 - the sign bit
 
 
 def _fnv1(data: bytes, start: int, prime: int) -> int:

@@ -19,7 +19,7 @@ class Libketama(Dialect):
 
     name: ClassVar[str] = "libketama"
 
-    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102
+    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102 - said at the seam
         check_weights(self.name, nodes, least=1, most=2**63 - 1)
         total = sum(node.weight for node in nodes)
         return Circle.of(

@@ -69,7 +69,7 @@ class LibmemcachedWeighted(Dialect):
     name: ClassVar[str] = "libmemcached-weighted"
     hashes: ClassVar[Mapping[str, KeyHash]] = _hashes("md5")
 
-    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102
+    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102 - said at the seam
         check_weights(self.name, nodes, least=0, most=_MAX_WEIGHT)
         groups = weighted_groups([max(node.weight, 1) for node in nodes])
         return Circle.of(
@@ -91,7 +91,7 @@ class Libmemcached(Dialect):
     name: ClassVar[str] = "libmemcached"
     hashes: ClassVar[Mapping[str, KeyHash]] = _hashes("one_at_a_time")
 
-    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102
+    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102 - said at the seam
         return Circle.of((i, self._points(node)) for i, node in enumerate(nodes))
 
     def _points(self, node: Node) -> array[int]:
@@ -106,7 +106,7 @@ class LibmemcachedAutoweighted(LibmemcachedWeighted):
     name: ClassVar[str] = "libmemcached-autoweighted"
     hashes: ClassVar[Mapping[str, KeyHash]] = _hashes("one_at_a_time")
 
-    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102
+    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102 - said at the seam
         if any(node.weight > 1 for node in nodes):
             return super().circle(nodes)
         return Libmemcached(hash=self.hash).circle(nodes)

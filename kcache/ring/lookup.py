@@ -22,7 +22,7 @@ __all__ = ["REMEMBERED_KEYS", "Key", "encode", "finder", "locator"]
 Key = str | bytes
 
 REMEMBERED_KEYS = 4096
-"""How many keys a ring remembers, each of at most `_REMEMBERED_LENGTH` characters."""
+"""How many keys a ring remembers, each of at most `_REMEMBERED_LENGTH` bytes or characters."""
 _REMEMBERED_LENGTH = 250
 
 _first_word = Struct("<I12x").unpack
@@ -47,18 +47,21 @@ def locator(continuum: Continuum, key_hash: KeyHash) -> Callable[[Key], int]:
 
 
 def finder(continuum: Continuum, key_hash: KeyHash, nodes: Sequence[Node]) -> Callable[[Key], Node]:
-    """A function from a key to its node that remembers keys. It raises InvalidKey."""
-    if key_hash is md5_word:
-        return _md5_finder(continuum, nodes)
+    """A function from a key to its node that remembers keys. It raises InvalidKey.
+
+    Only what is a str and nothing else is remembered: equal objects of other classes need not
+    have equal bytes.
+    """
     locate = locator(continuum, key_hash)
-    seen: dict[Key, Node] = {}
+    if key_hash is md5_word:
+        return _md5_finder(continuum, nodes, locate)
+    seen: dict[str, Node] = {}
     recall = seen.get
 
     def find(key: Key) -> Node:
-        try:
-            node = recall(key)
-        except TypeError:
-            refuse(key)
+        if key.__class__ is not str:
+            return nodes[locate(key)]
+        node = recall(key)
         if node is None:
             node = nodes[locate(key)]
             if len(key) <= _REMEMBERED_LENGTH:
@@ -70,22 +73,23 @@ def finder(continuum: Continuum, key_hash: KeyHash, nodes: Sequence[Node]) -> Ca
     return find
 
 
-def _md5_finder(continuum: Continuum, nodes: Sequence[Node]) -> Callable[[Key], Node]:
+def _md5_finder(
+    continuum: Continuum, nodes: Sequence[Node], locate: Callable[[Key], int]
+) -> Callable[[Key], Node]:
     """The same with everything written out: one Python call a lookup instead of four."""
     points, owners = continuum.points, continuum.owners
     table, shift = continuum.table, continuum.shift
     # Threads share the memory: each operation on it is atomic, and any mix of them is harmless.
-    seen: dict[Key, Node] = {}
+    seen: dict[str, Node] = {}
     recall = seen.get
 
     def find(key: Key) -> Node:
-        try:
-            node = recall(key)
-        except TypeError:
-            refuse(key)
+        if key.__class__ is not str:
+            return nodes[locate(key)]
+        node = recall(key)
         if node is None:
             try:
-                data = key.encode() if key.__class__ is str else encode(key)
+                data = key.encode()
             except UnicodeEncodeError:
                 refuse(key)
             (place,) = _first_word(md5(data or encode(data)).digest())

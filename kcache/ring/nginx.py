@@ -10,14 +10,12 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from kcache.node import Node
-from kcache.ring.dialect import Circle, Dialect, check_weights
+from kcache.ring.dialect import Circle, Dialect, check_points, check_weights
 from kcache.ring.hashes import KeyHash
 
 __all__ = ["Nginx"]
 
 _POINTS = 160
-_MAX_WEIGHT = 2**24 // _POINTS
-"""Weights multiply the points; sixteen million of them are more than any fleet means."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,9 @@ class Nginx(Dialect):
     name: ClassVar[str] = "nginx"
     hashes: ClassVar[Mapping[str, KeyHash]] = MappingProxyType({"crc32_ieee": zlib.crc32})
 
-    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102
-        check_weights(self.name, nodes, least=1, most=_MAX_WEIGHT)
+    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102 - said at the seam
+        check_weights(self.name, nodes, least=1, most=2**31 - 1)
+        check_points(self.name, nodes, _POINTS)
         return Circle.of(
             ((i, self._points(node)) for i, node in enumerate(nodes)),
             unique=True,

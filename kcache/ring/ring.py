@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack, final, overload
 
 from kcache.errors import ConfigurationError
 from kcache.node import Node
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ring", "RingOptions"]
 
-_SEEN_KEYS = 8192
-_SEEN_KEY_LENGTH = 250
+_NAMES_SHOWN = 5
 
 
 class RingOptions(TypedDict, total=False):
@@ -36,6 +35,7 @@ class RingOptions(TypedDict, total=False):
     weighted: bool | None
 
 
+@final
 class Ring:
     """An immutable consistent-hash ring, bit-exact with the implementation it is named after.
 
@@ -76,6 +76,7 @@ class Ring:
     ) -> None:
         opened = open_dialect(dialect, options)
         listed = _listed(nodes)
+        _check_labels(listed, opened)
         continuum = Continuum.of(opened.circle(listed))
         vars(self).update(
             _nodes=listed,
@@ -320,8 +321,8 @@ def _rebuild(nodes: tuple[Node, ...], dialect: str, options: RingOptions) -> Rin
 
 
 def _listed(nodes: Iterable[Node | str]) -> tuple[Node, ...]:
-    if isinstance(nodes, str | bytes | Node):
-        raise ConfigurationError(f"a ring takes a list of nodes, not {nodes!r} alone")
+    if isinstance(nodes, str | bytes | Node) or not isinstance(nodes, Iterable):
+        raise ConfigurationError(f"a ring takes a list of nodes, not a {type(nodes).__name__}")
     listed = tuple(node if isinstance(node, Node) else Node(node) for node in nodes)
     if not listed:
         raise ConfigurationError("a ring needs at least one node")
@@ -335,6 +336,18 @@ def _listed(nodes: Iterable[Node | str]) -> tuple[Node, ...]:
     return listed
 
 
+def _check_labels(nodes: Sequence[Node], dialect: Dialect) -> None:
+    """Refuse two nodes that are hashed as one: the first would own the keys of both."""
+    labels: dict[str, Node] = {}
+    for node in nodes:
+        other = labels.setdefault(dialect.label(node), node)
+        if other is not node:
+            raise ConfigurationError(
+                f"dialect {dialect.name!r} hashes nodes {other.name!r} and {node.name!r} alike, "
+                f"as {dialect.label(node)!r}; give one another name="
+            )
+
+
 def _names(nodes: Sequence[Node]) -> str:
-    shown = ", ".join(node.name for node in nodes[:5])
-    return shown if len(nodes) <= 5 else f"{shown}, ... ({len(nodes)} nodes)"  # noqa: PLR2004
+    shown = ", ".join(node.name for node in nodes[:_NAMES_SHOWN])
+    return shown if len(nodes) <= _NAMES_SHOWN else f"{shown}, ... ({len(nodes)} nodes)"

@@ -20,6 +20,7 @@ __all__ = ["parse_server_list"]
 # What fits libketama's buffers.
 _LONGEST_LINE = 126
 _LONGEST_ADDRESS = 21
+_MOST_DIGITS = 19
 
 
 def parse_server_list(text: str, where: str) -> Fleet:
@@ -62,7 +63,8 @@ def _server(line: str, where: str) -> Node:
 
 def _weight(token: str, where: str) -> int:
     digits = re.match(r"\s*\+?([0-9]+)", token[:-1])
-    weight = int(digits[1]) if digits else 0
+    # strtol() gives up beyond 2**63 - 1, which has 19 digits.
+    weight = int(digits[1]) if digits and len(digits[1].lstrip("0")) <= _MOST_DIGITS else 0
     if not 0 < weight < 2**63:
         raise ConfigurationError(f"{where}: libketama reads no weight above 0 in {token.strip()!r}")
     if token.strip() != str(weight):
@@ -77,7 +79,7 @@ def _weight(token: str, where: str) -> int:
 
 def _node(address: str, weight: int, where: str) -> Node:
     host, _, port = address.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit():
+    if not host or not re.fullmatch("[0-9]{1,9}", port):
         host, port = address, "0"
     try:
         node = Node(kind="memcached", host=host, port=int(port), weight=weight)

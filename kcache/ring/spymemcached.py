@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from kcache.errors import ConfigurationError
-from kcache.label import SPY_FORMATS
+from kcache.label import check_spy_format
 from kcache.node import Node
 from kcache.ring.dialect import HASH_SPACE, Circle, Dialect, check_weights, md5_words
 from kcache.ring.hashes import KeyHash
@@ -45,15 +45,12 @@ class Spymemcached(Dialect):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.format not in SPY_FORMATS:
-            raise ConfigurationError(
-                f"format must be one of {', '.join(SPY_FORMATS)}, not {self.format!r}"
-            )
+        check_spy_format(self.format)
 
-    def label(self, node: Node) -> str:  # noqa: D102
+    def label(self, node: Node) -> str:  # noqa: D102 - said at the seam
         return node.label(self.name, format=self.format)
 
-    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102
+    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102 - said at the seam
         groups = self._groups(nodes)
         # Last node first, so that it is the one to keep its point in a tie.
         return Circle.of(

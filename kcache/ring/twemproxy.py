@@ -54,7 +54,7 @@ class Twemproxy(Dialect):
         if tag is not None and (len(tag) != _TAG_LENGTH or not tag.isascii()):
             raise ConfigurationError(f"hash_tag must be two ASCII characters, not {tag!r}")
 
-    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102
+    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102 - said at the seam
         check_weights(self.name, nodes, least=1, most=2**31 - 1)
         if sum(node.weight for node in nodes) > _UINT32:
             raise ConfigurationError(
@@ -71,7 +71,7 @@ class Twemproxy(Dialect):
         return Circle.of((i, md5_words(labels[i], groups[i])) for i in order)
 
     @property
-    def key_hash(self) -> KeyHash:  # noqa: D102
+    def key_hash(self) -> KeyHash:  # noqa: D102 - said at the seam
         whole = super().key_hash
         if self.hash_tag is None:
             return whole

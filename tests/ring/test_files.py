@@ -131,6 +131,8 @@ def test_well_formed_lines_do_not_warn(line: str, write: vectors.Write) -> None:
         ("a-host-with-a-long-name:11211 1\n", "line 1: libketama has room for addresses of 21"),
         ("#" * 200 + "\n10.0.1.1:11211 1\n", "line 1: libketama reads 126 bytes"),
         ("10.0.1.1:99999 1\n", "line 1: "),
+        ("10.0.1.1:11211 " + "9" * 90 + "\n", "line 1: libketama reads no weight above 0"),
+        (b"\xef\xbb\xbf10.0.1.1:11211 1\n", "line 1: begins with a byte order mark"),
         (b"10.0.1.1:11211 1\n\xff 1\n", "line 2: not UTF-8"),
     ],
 )
@@ -166,7 +168,11 @@ def test_a_nutcracker_file(write: vectors.Write) -> None:
 
 def test_a_nutcracker_file_by_another_name(write: vectors.Write) -> None:
     one_pool = NUTCRACKER.partition("beta:")[0]
-    assert Ring.from_file(write(one_pool, "proxy.conf")).dialect == "twemproxy"
+    as_json = '{"a": {"servers": ["127.0.0.1:11211:1"]}}'
+    with_comment = "a:\n  servers:  # all of them\n  - h:1:1\n"
+    for text in (one_pool, as_json, with_comment):
+        assert Ring.from_file(write(text, "proxy.conf")).dialect == "twemproxy"
+    assert Ring.from_file(write("servers:11211 1\n")).dialect == "libketama"
 
 
 @pytest.mark.parametrize(
@@ -174,10 +180,10 @@ def test_a_nutcracker_file_by_another_name(write: vectors.Write) -> None:
     [
         (NUTCRACKER, None, "choose a pool; there are alpha, beta"),
         (NUTCRACKER, "gamma", "no pool 'gamma'; there are alpha, beta"),
-        ("", None, "expected pools by name"),
-        ("- a\n", None, "expected pools by name"),
+        ("", None, "expected a mapping of pools by name"),
+        ("- a\n", None, "expected a mapping of pools by name"),
         ("{}\n", None, "choose a pool; there are none"),
-        ("alpha: 1\n", None, "line 1: pool 'alpha' has no settings"),
+        ("alpha: 1\n", None, "line 1: expected a mapping of settings by name"),
         ("alpha:\n  servers: [\n", None, "line 3: "),
         ("alpha:\n  hash: md5\n", None, "pool 'alpha' has no servers"),
         ("alpha:\n  servers: []\n", None, "pool 'alpha' has no servers"),
@@ -197,11 +203,31 @@ def test_a_nutcracker_file_by_another_name(write: vectors.Write) -> None:
         ("alpha:\n  redis: [a]\n  servers:\n  - h:1:1\n", None, "line 2: "),
         ("alpha:\n  servers:\n  - h:1:1\n  - h:2\n", None, "line 4: expected HOST:PORT:WEIGHT"),
         ("alpha:\n  servers:\n  - h:1:1\n  - {a: b}\n", None, "line 4: expected HOST:PORT:WEIGHT"),
-        ("alpha:\n  servers:\n  - h:1:0\n", None, "line 3: twemproxy refuses weight 0"),
+        (
+            "alpha:\n  servers:\n  - h:1:0\n",
+            None,
+            "line 3: twemproxy takes weights 1 to 2147483647",
+        ),
         ("alpha:\n  servers:\n  - h:1:x\n", None, "line 3: expected HOST:PORT:WEIGHT"),
         ("alpha:\n  servers:\n  - h:99999:1\n", None, "line 3: "),
         ("alpha:\n  servers:\n  - h:1:1\n  - h:1:2\n", None, "line 4: h:1 stands in line 3"),
         ("[a]:\n  servers:\n  - h:1:1\n", None, "line 1: "),
+        (
+            "a:\n  hsah: md5\n  servers:\n  - h:1:1\n",
+            None,
+            "line 2: twemproxy knows no setting 'hsah'",
+        ),
+        ("a:\n  hash: md5\n  hash: md5\n", None, "line 3: setting 'hash' is there twice"),
+        ("a:\n  hash: md5\na:\n  hash: md5\n", None, "line 3: pool 'a' is there twice"),
+        ("a:\n  hash:\n  servers:\n  - h:1:1\n", None, "line 2: hash must be a single value"),
+        ("b: &b {hash: md5}\na:\n  <<: *b\n", "a", "line 3: twemproxy knows no aliases"),
+        ("a: &a\n  servers: *a\n", None, "line 2: twemproxy knows no aliases"),
+        ("a:\n  servers:\n    x: y\n", None, "line 3: pool 'a' has no servers"),
+        ("{a: " * 3000 + "1" + "}" * 3000, None, "nested too deeply"),
+        ("a:\n  servers:\n  - h:1:" + "9" * 5000 + "\n", None, "line 3: expected HOST:PORT:WEIGHT"),
+        ("a:\n  servers:\n  - h:1:4294967296\n", None, "line 3: twemproxy takes weights"),
+        ("a:\n  servers:\n  - h:1:1 \x01\n", None, "line 3: special characters are not allowed"),
+        ('a:\n  servers:\n  - "h:1:1 n\\e[31m"\n', None, "line 3: Node: name must not hold control"),
     ],
 )
 def test_a_malformed_nutcracker_file_is_refused_with_its_line(
@@ -221,6 +247,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, write: vectors.Write) -> None
         Ring.from_file(tmp_path / "none")
     with pytest.raises(ConfigurationError, match="Is a directory"):
         Ring.from_file(tmp_path)
+    with pytest.raises(ConfigurationError, match="null byte"):
+        Ring.from_file("a\0b")
     with pytest.raises(ConfigurationError, match="has no pools"):
         Ring.from_file(write(SERVER_LIST), pool="alpha")
 

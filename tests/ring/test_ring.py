@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -273,6 +274,37 @@ def test_keys_that_are_none(dialect: str, key: Any) -> None:
         ring.owners(key, 1)
 
 
+class _Liar(str):
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return b"something else"
+
+
+@pytest.mark.parametrize("dialect", ["libketama", "kcache"])
+def test_what_is_remembered_cannot_be_poisoned(dialect: str) -> None:
+    ring = Ring([f"memcached://10.0.0.{i}" for i in range(50)], dialect)
+    expected = ring.owners("k", 1)[0]
+    ring.node_for(_Liar("k"))
+    ring.node_for(b"k")
+    assert ring.node_for("k") == ring.node_for(b"k") == expected
+    with pytest.raises(InvalidKey):
+        ring.node_for(memoryview(b"k"))  # type: ignore[arg-type] # wrong on purpose
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    ring = Ring([f"memcached://10.0.0.{i}" for i in range(3)])
+    tracemalloc.start()
+    try:
+        for i in range(50_000):
+            ring.node_for(f"key:{i}")
+        ring.node_for("x" * 10_000_000)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2_000_000
+
+
 class _Name(str):
     __slots__ = ()
 
@@ -288,7 +320,7 @@ def test_subclasses_of_str_are_keys(ring: Ring, key: str) -> None:
         ([], "libketama", {}, "at least one node"),
         ("memcached://h", "libketama", {}, "list of nodes"),
         (Node("memcached://h"), "libketama", {}, "list of nodes"),
-        ([7], "libketama", {}, "by a URL, not by 7"),
+        ([7], "libketama", {}, "by a URL, not by int"),
         (["memcached://h", "memcached://h:11211"], "libketama", {}, "two nodes are named"),
         (["memcached://h"], "ketama", {}, "unknown dialect 'ketama'; the dialects are libketama"),
         (["memcached://h"], None, {}, "unknown dialect None"),
@@ -304,7 +336,17 @@ def test_subclasses_of_str_are_keys(ring: Ring, key: str) -> None:
         (["memcached://h?weight=0"], "libketama", {}, "takes weights 1 to"),
         (["memcached://h?weight=0"], "twemproxy", {}, "takes weights 1 to"),
         (["memcached://h?weight=0"], "nginx", {}, "takes weights 1 to"),
-        (["memcached://h?weight=999999"], "nginx", {}, "takes weights 1 to"),
+        (["memcached://h?weight=999999"], "nginx", {}, "must be at most 26214"),
+        ([f"memcached://h{i}?weight=100" for i in range(82)], "kcache", {}, "must be at most 8192"),
+        (
+            ["memcached://h", "memcached://g?name=h"],
+            "libmemcached",
+            {},
+            "hashes nodes 'h:11211' and",
+        ),
+        (["memcached://h"], "twemproxy", {"hash": ""}, "is a str, not ''"),
+        (None, "libketama", {}, "list of nodes"),
+        (5, "libketama", {}, "list of nodes"),
         (["memcached://h?weight=101"], "kcache", {}, "takes weights 1 to 100, not 101"),
         (["memcached://h?weight=4294967296"], "libmemcached-weighted", {}, "takes weights 0 to"),
         (["memcached://1.1.1.1?weight=0"], "spymemcached", {"weighted": True}, "sum of weights"),

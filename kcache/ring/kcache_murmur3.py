@@ -10,8 +10,8 @@ The layout, frozen by vectors in `tests/vectors/kcache`:
   which nodes are listed does not matter.
 * A key's place is MurmurHash3_x86_32(key, seed 0).
 
-More than three times the points of ketama give shares about 1.8 times as even, and murmur3
-costs a third of MD5.
+Three times the points of ketama make the shares more even, and murmur3
+is cheaper than MD5.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ from typing import ClassVar
 import mmh3
 
 from kcache.node import Node
-from kcache.ring.dialect import Circle, Dialect, check_weights, little_endian_words
+from kcache.ring.dialect import Circle, Dialect, check_points, check_weights, little_endian_words
 from kcache.ring.hashes import KeyHash
 
-__all__ = ["Murmur"]
+__all__ = ["Kcache"]
 
 _GROUPS = 128
 _MAX_WEIGHT = 100
 
 
 @dataclass(frozen=True)
-class Murmur(Dialect):
+class Kcache(Dialect):
     """Murmur3 points, 512 for each unit of weight; weights are 1 to 100."""
 
     name: ClassVar[str] = "kcache"
     hashes: ClassVar[Mapping[str, KeyHash]] = MappingProxyType({"mmh3": mmh3.mmh3_32_uintdigest})
 
-    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102
+    def circle(self, nodes: Sequence[Node]) -> Circle:  # noqa: D102 - said at the seam
         check_weights(self.name, nodes, least=1, most=_MAX_WEIGHT)
+        check_points(self.name, nodes, 4 * _GROUPS)
         labels = [self.label(node).encode() for node in nodes]
         order = sorted(range(len(nodes)), key=labels.__getitem__)
         return Circle.of(
