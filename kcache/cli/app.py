@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -14,11 +15,11 @@ import kcache
 from kcache.cli.compare import compare
 from kcache.cli.demo import demo
 from kcache.cli.locate import locate
+from kcache.cli.output import printable
 from kcache.cli.plan import plan
 from kcache.cli.show import show
 from kcache.cli.simulate import simulate
 from kcache.errors import CacheError, ConfigurationError, InvalidKey, ServerListWarning
-from kcache.url import mask
 
 __all__ = ["run"]
 
@@ -54,6 +55,7 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit status: 0, 1 for a failure, 2 for misuse.
     """
+    _make_printable()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ServerListWarning)
         try:
@@ -62,8 +64,18 @@ def run(arguments: Sequence[str]) -> int:
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - what is unknown is raised again
             status = _explain(error)
         for warning in caught:
-            click.echo(f"kcache: warning: {warning.message}", err=True)
+            if issubclass(warning.category, ServerListWarning):
+                click.echo(printable(f"kcache: warning: {warning.message}"), err=True)
     return status if isinstance(status, int) else 0
+
+
+def _make_printable() -> None:
+    """Let no text fail for want of a letter in the terminal's encoding, or of an output."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for good
 
 
 def _explain(error: BaseException) -> int:
@@ -90,11 +102,11 @@ def _explain(error: BaseException) -> int:
 def _with_help(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     hint = f" (see {context.command_path} --help)" if context is not None else ""
-    # Click quotes arguments, and an argument may be a URL with a password.
-    message = re.sub(r"\S+://\S+", lambda url: mask(url[0]), error.format_message())
-    return message.rstrip(".") + hint
+    return error.format_message().rstrip(".") + hint
 
 
 def _complain(message: str, status: int) -> int:
-    click.echo(f"kcache: {' '.join(message.split())}", err=True)
+    # A message may quote an argument, and an argument may be a URL with a password.
+    masked = re.sub(r"[^\s'\"]*:[^\s'\"]*@", "***@", message)
+    click.echo(printable(f"kcache: {' '.join(masked.split())}"), err=True)
     return status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -16,6 +16,7 @@ from kcache.node import Node
 from kcache.ring import Ring
 from kcache.ring.dialects import DIALECTS
 from kcache.ring.files import read_fleet
+from kcache.ring.fleet import Fleet
 
 __all__ = ["Choice", "fleet_options"]
 
@@ -32,28 +33,43 @@ class Choice:
     dialect: str | None
     options: dict[str, Any]
 
-    def ring(self, dialect: str | None = None) -> Ring:
-        """The ring chosen, in another dialect if one is given.
+    @property
+    def title(self) -> str:
+        """What to call these nodes beside others: their file, and the pool in it."""
+        name = self.file or "nodes"
+        return name if self.pool is None else f"{name}:{self.pool}"
+
+    def ring(self) -> Ring:
+        """The ring chosen.
 
         Raises:
             ConfigurationError: no nodes anywhere, or any of `Ring`.
         """
-        wanted = dialect or self.dialect
+        fleet = self._fleet()
+        if self.dialect in {None, fleet.dialect}:
+            return Ring(fleet.nodes, fleet.dialect, **{**fleet.options, **self.options})
+        return self.ring_in(f"{self.dialect}", self.options)
+
+    def ring_in(self, dialect: str, options: Mapping[str, Any]) -> Ring:
+        """The same nodes in another dialect, with its own options.
+
+        Raises:
+            ConfigurationError: as for `ring`.
+        """
+        return Ring(self._fleet().nodes, dialect, **options)
+
+    def is_empty(self) -> bool:
+        """Whether nobody said which nodes."""
+        return not (self.nodes or self.file or os.environ.get("KCACHE_NODES"))
+
+    def _fleet(self) -> Fleet:
         if self.file is None:
-            return Ring(self._listed(), wanted or "libketama", **self._options_for(dialect))
+            if self.pool is not None:
+                raise ConfigurationError("--pool chooses a pool of --file, and there is none")
+            return Fleet(tuple(self._listed()), "libketama")
         if self.nodes:
             raise ConfigurationError("give nodes with --node or with --file, not with both")
-        fleet = read_fleet(self.file, self.pool)
-        kept = fleet.options if wanted in {None, fleet.dialect} else {}
-        options = {**kept, **self._options_for(dialect)}
-        return Ring(fleet.nodes, wanted or fleet.dialect, **options)
-
-    def _options_for(self, dialect: str | None) -> dict[str, Any]:
-        # Where dialects are compared, each takes those of the options that it knows.
-        if dialect is None or dialect not in DIALECTS:
-            return self.options
-        known = DIALECTS[dialect].__dataclass_fields__
-        return {key: value for key, value in self.options.items() if key in known}
+        return read_fleet(self.file, self.pool)
 
     def _listed(self) -> list[Node]:
         urls = self.nodes or tuple(re.findall(r"[^\s,]+", os.environ.get("KCACHE_NODES", "")))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, count
 from math import floor
 from typing import Any
 
 import click
 
 from kcache.cli.choice import Choice, fleet_options
-from kcache.cli.keys import load_keys
+from kcache.cli.keys import key_options
 from kcache.cli.locate import readable
 from kcache.cli.output import json_option, percent, print_json, print_table, say
 from kcache.cli.show import spread
@@ -39,39 +40,35 @@ class _Side:
 @click.command()
 @fleet_options
 @click.option(
-    "--with", "others", multiple=True, metavar="DIALECT", help="Compare with; repeatable."
+    "--with",
+    "others",
+    multiple=True,
+    metavar="DIALECT[:HASH]",
+    help="Compare with a dialect, and its key hash; repeatable.",
 )
 @click.option("--against", metavar="FILE", help="Compare with the fleet of another file.")
-@click.option("--keys", metavar="FILE", help="Real keys, one a line; - is standard input.")
-@click.option(
-    "--count",
-    metavar="N",
-    default=20_000,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="How many keys to generate where no file is given.",
-)
+@click.option("--against-pool", metavar="NAME", help="Pool of that file, if it has several.")
+@key_options(20_000)
 @json_option
 def compare(
     choice: Choice,
+    *,
     others: tuple[str, ...],
     against: str | None,
-    keys: str | None,
-    count: int,
-    *,
+    against_pool: str | None,
+    keys: list[bytes],
     as_json: bool,
 ) -> None:
     """Compare dialects on the same nodes, or the fleets of two files, key by key.
 
     Without --with and --against, all dialects. Owners are the same if their addresses are.
     """
-    tried = load_keys(keys, count)
-    rings, refusals = _rings(choice, others, against)
+    rings, refusals = _rings(choice, others, against, against_pool)
     sides = [
-        _Side(title, ring, [node.address for node in place_keys(ring, tried, title)[0]])
+        _Side(title, ring, [node.address for node in place_keys(ring, keys, title)[0]])
         for title, ring in rings
     ]
-    report = _report(sides, refusals, tried)
+    report = _report(sides, refusals, keys)
     if as_json:
         print_json(report)
     else:
@@ -79,25 +76,36 @@ def compare(
 
 
 def _rings(
-    choice: Choice, others: tuple[str, ...], against: str | None
+    choice: Choice, others: tuple[str, ...], against: str | None, pool: str | None
 ) -> tuple[list[tuple[str, Ring]], dict[str, str]]:
+    """The rings to compare by title, and the dialects that refuse these nodes."""
     first = choice.ring()
-    rings = [(choice.file or first.dialect, first) if against else (first.dialect, first)]
-    refusals = {}
+    rings = {(choice.title if against else first.dialect): first}
     if against is not None:
-        other = replace(choice, nodes=(), file=against, pool=None, dialect=None, options={})
-        rings.append((against, other.ring()))
-    chosen = others or (() if against else tuple(DIALECTS))
-    for dialect in chosen:
-        if dialect == first.dialect:
-            continue
-        try:
-            rings.append((dialect, choice.ring(dialect)))
-        except ConfigurationError as error:
-            if others:
-                raise
-            refusals[dialect] = str(error)
-    return rings, refusals
+        other = Choice((), against, pool, None, {})
+        rings[_unused(other.title, rings)] = other.ring()
+    elif pool is not None:
+        raise ConfigurationError("--against-pool chooses a pool of --against, and there is none")
+    for title in others:
+        dialect, _, key_hash = title.partition(":")
+        options = {"hash": key_hash} if key_hash else {}
+        rings[_unused(title, rings)] = choice.ring_in(dialect, options)
+    refusals = {}
+    if len(rings) == 1:
+        for dialect in DIALECTS:
+            if dialect != first.dialect:
+                try:
+                    rings[dialect] = choice.ring_in(dialect, {})
+                except ConfigurationError as error:
+                    refusals[dialect] = str(error)
+    return list(rings.items()), refusals
+
+
+def _unused(title: str, titles: Container[str]) -> str:
+    """A title that is not taken yet."""
+    return next(
+        t for t in chain([title], map(f"{title} ({{}})".format, count(2))) if t not in titles
+    )
 
 
 def _agreement(left: _Side, right: _Side) -> float:
@@ -181,8 +189,8 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 def _per_cent(share: float, rings: int) -> str:
-    """Two digits where room is short, and 100 only where it is true."""
-    return f"{share * 100:.1f}" if rings <= _FEW else str(floor(share * 100))
+    """Two digits where room is short; rounded down, so that 100 is all of them."""
+    return f"{floor(share * 1000) / 10:.1f}" if rings <= _FEW else str(floor(share * 100))
 
 
 def _print_disagreement(found: dict[str, Any], titles: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from kcache.cli.choice import Choice, fleet_options
@@ -9,6 +11,7 @@ from kcache.cli.keys import load_keys
 from kcache.cli.output import json_option, percent, print_json, print_table, say
 from kcache.cli.show import describe, print_ring
 from kcache.cli.simulate import place_keys
+from kcache.errors import ConfigurationError
 from kcache.node import Node
 from kcache.ring import Ring
 
@@ -27,42 +30,44 @@ def demo(choice: Choice, *, as_json: bool) -> None:
 
     Without nodes, on four in-process ones.
     """
-    ring = _ring(choice)
+    if choice.is_empty():
+        choice = replace(choice, nodes=_EMBEDDED)
+    ring = choice.ring()
     _, seconds = place_keys(ring, load_keys(None, _KEYS), "placing keys")
-    gone = max(ring.share().items(), key=lambda item: item[1])[0] if len(ring.nodes) > 1 else None
+    gone, smaller = _without_largest(ring)
     if as_json:
-        _print_json(ring, seconds, gone)
+        _print_json(ring, seconds, gone, smaller)
         return
     print_ring(ring)
     say("\nWhere keys live:\n")
     print_table(("key", "node"), ((key, ring.node_for(key).name) for key in _EXAMPLES), left=2)
     say(f"\n{_KEYS:,} keys looked up in {seconds:.3f} s: {seconds / _KEYS * 1e6:.2f} us a key")
-    if gone is not None:
-        _print_loss(ring, gone)
+    if smaller is not None:
+        _print_loss(ring, gone, smaller)
 
 
-def _ring(choice: Choice) -> Ring:
-    import os  # noqa: PLC0415
+def _without_largest(ring: Ring) -> tuple[Node, Ring | None]:
+    """The node with the largest share, and the ring without it, if that is one."""
+    largest = max(ring.share().items(), key=lambda item: item[1])[0]
+    try:
+        return largest, ring.without(largest.name)
+    except ConfigurationError:
+        return largest, None
 
-    if not choice.nodes and choice.file is None and not os.environ.get("KCACHE_NODES"):
-        return Ring(_EMBEDDED, choice.dialect or "libketama", **choice.options)
-    return choice.ring()
 
-
-def _print_json(ring: Ring, seconds: float, gone: Node | None) -> None:
+def _print_json(ring: Ring, seconds: float, gone: Node, smaller: Ring | None) -> None:
     content = {
         "ring": describe(ring),
         "keys": {key: ring.node_for(key).name for key in _EXAMPLES},
         "lookups_per_second": round(_KEYS / seconds),
     }
-    if gone is not None:
-        plan = ring.plan(ring.without(gone.name))
-        content["removed"] = {"node": gone.name, "moved": float(plan.moved)}
+    if smaller is not None:
+        content["removed"] = {"node": gone.name, "moved": float(ring.plan(smaller).moved)}
     print_json(content)
 
 
-def _print_loss(ring: Ring, gone: Node) -> None:
-    plan = ring.plan(ring.without(gone.name))
+def _print_loss(ring: Ring, gone: Node, smaller: Ring) -> None:
+    plan = ring.plan(smaller)
     own = sum(share for (old, _), share in plan.moves.items() if old == gone.name)
     others = "no others" if own == plan.moved else f"{percent(plan.moved - own)} besides"
     say(f"\n{gone.name} goes: its {percent(own)} of the keys move, {others}\n")

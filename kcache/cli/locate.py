@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 
 import click
 
 from kcache.cli.choice import Choice, fleet_options
+from kcache.cli.keys import read_keys
 from kcache.cli.output import json_option, print_json, print_table
 from kcache.errors import ConfigurationError
 from kcache.ring import Ring
@@ -37,12 +37,9 @@ def locate(choice: Choice, keys: tuple[str, ...], *, as_json: bool) -> None:
     )
 
 
-def _expand(key: str) -> Iterator[bytes]:
+def _expand(key: str) -> list[bytes]:
     """The key's bytes; arguments are text only as far as the shell's bytes are UTF-8."""
-    if key == "-":
-        yield from (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
-    else:
-        yield os.fsencode(key)
+    return read_keys(sys.stdin.buffer.read()) if key == "-" else [os.fsencode(key)]
 
 
 def _row(ring: Ring, key: bytes) -> dict[str, str | int]:

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any
 
 import click
 from rich import box
@@ -16,7 +15,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["bar", "json_option", "percent", "print_json", "print_table", "progress", "say"]
+__all__ = [
+    "bar",
+    "json_option",
+    "percent",
+    "print_json",
+    "print_table",
+    "printable",
+    "progress",
+    "say",
+]
 
 _WIDTH = 80
 
@@ -28,20 +36,23 @@ def _console(*, stderr: bool = False) -> Console:
     return Console(width=width, stderr=stderr, highlight=False, soft_wrap=False)
 
 
+def printable(text: str) -> str:
+    """Text without what a terminal would act on: such characters become backslash escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 def say(text: str = "") -> None:
-    """Print a line of text as it is."""
-    click.echo(text)
+    """Print text, escaped where a terminal would act on it."""
+    click.echo(printable(text))
 
 
 def print_json(content: object) -> None:
-    """Print JSON. Fractions become numbers; exact ones are given beside them by the callers."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False, default=_plain))
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, Fraction):
-        return float(value)
-    raise TypeError(f"no JSON for {type(value).__name__}")
+    """Print JSON, in ASCII: what is not becomes JSON's escapes."""
+    click.echo(json.dumps(content, indent=2))
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> None:
@@ -49,9 +60,15 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, left: in
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for i, head in enumerate(heads):
         is_text = i < left or not head
-        table.add_column(head, justify="left" if is_text else "right", overflow="fold")
+        table.add_column(
+            printable(head),
+            justify="left" if is_text else "right",
+            overflow="fold",
+            # Long names give way, numbers and bars do not.
+            no_wrap=i >= left,
+        )
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell).replace("\n", "\\n")) for cell in row))
     _console().print(table)
 
 
@@ -64,6 +81,8 @@ def bar(share: Fraction | float, largest: Fraction | float, width: int = 24) -> 
     """A bar whose length is `share` in proportion to `largest`, in eighths of a column."""
     eighths = round(float(share) / float(largest) * width * 8) if largest else 0
     whole, rest = divmod(eighths, 8)
+    if "utf" not in (sys.stdout.encoding or "").lower():
+        return "#" * whole
     return "█" * whole + (" ▏▎▍▌▋▊▉"[rest] if rest else "")
 
 
@@ -76,5 +95,5 @@ def progress(what: str) -> Progress:
         TimeRemainingColumn(),
         console=_console(stderr=True),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=sys.stderr is None or not sys.stderr.isatty(),
     )

@@ -157,12 +157,19 @@ def _finish(
 ) -> None:
     from matplotlib.patches import Patch  # noqa: PLC0415 - of the extra `plot`
 
-    handles = [Patch(color=colours[name], label=f"{name}   {text}") for name, text in rows.items()]
-    if len(handles) > _LEGEND_ROWS:
-        left = len(handles) - _LEGEND_ROWS
-        handles = [*handles[:_LEGEND_ROWS], Patch(color=_LEFT_OUT, label=f"and {left} more")]
+    # Every so many nodes, where there are more than fit, so that all colours are named.
+    step = -(-len(rows) // _LEGEND_ROWS)
+    shown = list(rows.items())[::step]
+    handles = [Patch(color=colours[name], label=f"{name}   {text}") for name, text in shown]
+    if step > 1:
+        handles.append(Patch(color=_LEFT_OUT, label=f"and {len(rows) - len(shown)} between"))
     axes.set_title(title)
-    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    legend = axes.legend(
+        handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False
+    )
+    for text in legend.get_texts():
+        # A dollar sign in a name is no formula.
+        text.set_parse_math(False)
     figure = axes.get_figure(root=True)
     if figure is not None:
         figure.savefig(path, dpi=120, bbox_inches="tight")

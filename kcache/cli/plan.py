@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from kcache.cli.choice import Choice, fleet_options
@@ -49,7 +51,11 @@ def _changed(
     ring: Ring, add: tuple[str, ...], remove: tuple[str, ...], weight: tuple[str, ...]
 ) -> Ring:
     """The ring after the change; nodes keep their places in the list, which can decide ties."""
-    weights = dict(_weight(text) for text in weight)
+    pairs = [_weight(text) for text in weight]
+    weights = dict(pairs)
+    for name in weights:
+        if name in remove or [pair[0] for pair in pairs].count(name) > 1:
+            raise ConfigurationError(f"node {name!r} can be changed in one way only")
     for name in {*weights, *remove}:
         if all(node.name != name for node in ring.nodes):
             names = ", ".join(node.name for node in ring.nodes)
@@ -64,7 +70,7 @@ def _changed(
 
 def _weight(text: str) -> tuple[str, int]:
     name, equals, number = text.rpartition("=")
-    if not equals or not number.isascii() or not number.isdigit():
+    if not equals or not re.fullmatch("[0-9]{1,19}", number):
         raise ConfigurationError(f"--weight takes NAME=W with a whole number W, not {text!r}")
     return name, int(number)
 

@@ -5,41 +5,37 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 import click
 
 from kcache.cli.choice import Choice, fleet_options
-from kcache.cli.keys import load_keys
+from kcache.cli.keys import key_options
 from kcache.cli.output import bar, json_option, percent, print_json, print_table, progress, say
+from kcache.errors import ConfigurationError
 from kcache.node import Node
 from kcache.ring import Ring
 
-__all__ = ["place_keys", "simulate", "spread_of"]
+__all__ = ["place_keys", "simulate"]
 
 _CHUNK = 50_000
 
 
 @click.command()
 @fleet_options
-@click.option("--keys", metavar="FILE", help="Real keys, one a line; - is standard input.")
-@click.option(
-    "--count",
-    metavar="N",
-    default=200_000,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="How many keys to generate where no file is given.",
-)
+@key_options(200_000)
 @json_option
-def simulate(choice: Choice, keys: str | None, count: int, *, as_json: bool) -> None:
+def simulate(choice: Choice, *, keys: list[bytes], as_json: bool) -> None:
     """Spread keys over a ring: who gets how many, how fast, and what moves on a change.
 
     A node that comes has the mean weight of the others; the one that goes has the most keys.
     """
     ring = choice.ring()
-    report = _simulate(ring, load_keys(keys, count))
+    report = _simulate(ring, keys)
     if as_json:
         print_json(report)
     else:
@@ -54,23 +50,26 @@ def _simulate(ring: Ring, keys: Sequence[bytes]) -> dict[str, Any]:
         "dialect": ring.dialect,
         "keys": len(keys),
         "lookups_per_second": round(len(keys) / seconds),
-        **spread_of([counts[node] for node in ring.nodes]),
+        **_spread([counts[node] for node in ring.nodes]),
         "nodes": [
             {"name": node.name, "keys": counts[node], "share": counts[node] / len(keys)}
             for node in ring.nodes
         ],
         "changes": [],
     }
-    for change, other, least in _changes(ring, counts):
-        moved_to, _ = place_keys(other, keys, change)
-        moved = sum(old.name != new.name for old, new in zip(owners, moved_to, strict=True)) / len(
-            keys
+    busiest = max(ring.nodes, key=lambda node: counts[node])
+    for change in _changes(ring, busiest):
+        after, _ = place_keys(change.ring, keys, change.name)
+        pairs = list(zip(owners, after, strict=True))
+        moved = sum(old is not new for old, new in pairs)
+        least = sum(change.node is old or change.node is new for old, new in pairs)
+        report["changes"].append(
+            {"change": change.name, "moved": moved / len(keys), "least": least / len(keys)}
         )
-        report["changes"].append({"change": change, "moved": moved, "least": least(moved_to)})
     return report
 
 
-def spread_of(counts: Sequence[int]) -> dict[str, float]:
+def _spread(counts: Sequence[int]) -> dict[str, float]:
     """Largest over mean, and standard deviation as a share of the mean."""
     mean = statistics.fmean(counts)
     return {"max_over_mean": max(counts) / mean, "deviation": statistics.pstdev(counts) / mean}
@@ -91,25 +90,24 @@ def place_keys(ring: Ring, keys: Sequence[bytes], what: str) -> tuple[list[Node]
     return owners, seconds
 
 
-def _changes(
-    ring: Ring, counts: Counter[Node]
-) -> list[tuple[str, Ring, Callable[[list[Node]], float]]]:
-    """Each change: its name, the ring after it, and the least share that had to move."""
-    total = counts.total()
+@dataclass(frozen=True)
+class _Change:
+    """A change to the ring: its name, the ring after it, and whose keys have to move."""
+
+    name: str
+    ring: Ring
+    node: Node
+
+
+def _changes(ring: Ring, busiest: Node) -> list[_Change]:
+    """A node more, and the busiest one less, as far as that makes a ring."""
+    names = {node.name for node in ring.nodes}
+    name = next(n for n in chain(["a-new-node"], map("node-{}".format, count())) if n not in names)
     weight = max(1, round(statistics.fmean(node.weight for node in ring.nodes)))
-    name = "a-new-node"
-    changes: list[tuple[str, Ring, Callable[[list[Node]], float]]] = [
-        (
-            "a node comes",
-            ring.with_node(Node(kind="memory", host=name, name=name, weight=weight)),
-            lambda owners: sum(node.name == name for node in owners) / total,
-        )
-    ]
-    if len(ring.nodes) > 1:
-        (busiest, share), *_ = counts.most_common(1)
-        changes.append(
-            (f"{busiest.name} goes", ring.without(busiest.name), lambda _: share / total)
-        )
+    new = Node(kind="memory", host=name, name=name, weight=weight)
+    changes = [_Change("a node comes", ring.with_node(new), new)]
+    with suppress(ConfigurationError):
+        changes.append(_Change(f"{busiest.name} goes", ring.without(busiest.name), busiest))
     return changes
 
 

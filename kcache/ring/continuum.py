@@ -1,8 +1,8 @@
 """The sorted points of a ring, and the search for the owner of a hash.
 
 Points and owners are kept in arrays, 6 bytes a point where lists would take 48. A table over the
-high bits of the hash answers most lookups without a search: where one node owns a whole bucket,
-the table names it.
+high bits of the hash saves a search where one node owns a whole bucket, as is most often so in
+rings of up to some hundred nodes.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Continuum:
 
 
 def _table(points: Sequence[int], owners: Sequence[int]) -> tuple[Sequence[int], int]:
-    # Eight buckets a point leave one lookup in ten to search. Large rings get fewer buckets:
-    # 2**18 of them are half a megabyte.
+    # Eight buckets a point or more leave about one lookup in ten to search. Large rings get fewer
+    # buckets and search more: 2**18 of them are half a megabyte.
     size = len(points).bit_length()
     bits = min(size + 3, max(18, size))
     shift = _HASH_BITS - bits

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import xml.dom.minidom
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -62,6 +63,26 @@ def test_tables_fit_80_columns(command: list[str], printed: Printed) -> None:
     lines = printed(*command).splitlines()
     assert lines
     assert max(len(line) for line in lines if not line.startswith("spymemcached:")) <= 80
+
+
+LONG = [f"memory://{letter * 70}" for letter in "abc"]
+LONG_NODES = [part for url in LONG for part in ("--node", url)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ring", "show"],
+        ["ring", "plan", "--remove", "a" * 70],
+        ["ring", "simulate", "--count", "2000"],
+        ["locate", "key" * 40],
+    ],
+)
+def test_long_names_give_way_and_bars_do_not(command: list[str], printed: Printed) -> None:
+    lines = printed(*command, *LONG_NODES).splitlines()
+    assert max(len(line) for line in lines if "ring of" not in line) <= 80
+    if command[0] == "ring":
+        assert any(line.rstrip().endswith("█" * 24) for line in lines)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
@@ -169,6 +190,39 @@ def test_compare_two_fleets(parsed: Callable[..., Any], printed: Printed, tmp_pa
     assert "Clients of the two would disagree" in printed(*command)
 
 
+def test_compare_counts_every_ring_once_more_than_it_is_named(
+    parsed: Callable[..., Any], tmp_path: Path
+) -> None:
+    report = parsed("ring", "compare", *NODES, "--with", "libketama", "--with", "twemproxy:md5")
+    titles = [ring["title"] for ring in report["rings"]]
+    assert titles == ["libketama", "libketama (2)", "twemproxy:md5"]
+    assert report["rings"][0]["agreement"]["libketama (2)"] == 1
+    assert report["rings"][2]["options"]["hash"] == "md5"
+    proxy = tmp_path / "nutcracker.yml"
+    proxy.write_text("a:\n  hash: md5\n  servers: [h:1:1, h:2:1]\nb:\n  servers: [h:1:1, h:2:1]\n")
+    file = ["ring", "compare", "--file", str(proxy), "--pool", "a", "--against", str(proxy)]
+    report = parsed(*file, "--against-pool", "b")
+    assert [ring["options"]["hash"] for ring in report["rings"]] == ["md5", "fnv1a_64"]
+
+
+def test_options_of_the_first_ring_are_not_those_of_the_others(parsed: Callable[..., Any]) -> None:
+    report = parsed("ring", "compare", *NODES, "-d", "twemproxy", "--hash", "fnv1a_32")
+    hashes = {ring["title"]: ring["options"]["hash"] for ring in report["rings"]}
+    assert (hashes["twemproxy"], hashes["libmemcached-weighted"]) == ("fnv1a_32", "md5")
+    assert not report["refused"]
+
+
+def test_changes_that_make_no_ring_are_left_out(parsed: Callable[..., Any]) -> None:
+    nodes = ["--node", "memcached://10.0.0.1?weight=0", "--node", "memcached://10.0.0.2?weight=5"]
+    command = [*nodes, "-d", "spymemcached", "--weighted"]
+    assert [c["change"] for c in parsed("ring", "simulate", *command)["changes"]] == [
+        "a node comes"
+    ]
+    assert "removed" not in parsed("demo", *command)
+    taken = ["--node", "memory://a-new-node", "--node", "memory://node-0"]
+    assert len(parsed("ring", "simulate", *taken, "--count", "100")["changes"]) == 2
+
+
 def test_compare_is_exact_where_it_can_be(parsed: Callable[..., Any]) -> None:
     command = ["ring", "compare", *NODES, "--with", "libmemcached-weighted"]
     found = parsed(*command)["disagreement"]
@@ -194,12 +248,38 @@ def test_locate(parsed: Callable[..., Any]) -> None:
 def test_locate_reads_keys_from_standard_input() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "kcache", "locate", *NODES, "--json", "first", "-"],
-        input="user:42\ncafé\r\n".encode() + b"\xff\xfe",
+        input="user:42\n\ncafé\r\n".encode() + b"\xff\xfe",
         capture_output=True,
         check=True,
     )
     keys = [row["key"] for row in json.loads(done.stdout)["keys"]]
     assert keys == ["first", "user:42", "café", "\\xff\\xfe"]
+
+
+def test_keys_cannot_act_on_the_terminal(printed: Printed) -> None:
+    key = "\x1b]0;title\x07\x1b[31mred\x9b\nnext"
+    text = printed("locate", *NODES, key)
+    assert all(line.isprintable() for line in text.splitlines())
+    assert len(text.splitlines()) == 3
+    assert json.loads(printed("locate", *NODES, "--json", key))["keys"][0]["key"] == key
+    assert printed("locate", *NODES, "--json", key).isascii()
+
+
+def test_an_encoding_without_bars_is_no_obstacle() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "kcache", "ring", "show", "--node", "memcached://h?name=caf%C3%A9"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"caf\\xe9" in done.stdout
+    assert b"####" in done.stdout
+
+
+def test_a_closed_output_is_no_obstacle() -> None:
+    command = f"{sys.executable} -m kcache demo >&-"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True)
+    assert done.stderr == b""
 
 
 def test_nodes_from_the_environment(
@@ -248,6 +328,15 @@ def test_the_demo_takes_nodes_and_dialects(parsed: Callable[..., Any]) -> None:
     assert "removed" not in one
 
 
+def test_a_picture_of_odd_names_is_sound(printed: Printed, tmp_path: Path) -> None:
+    path = tmp_path / "ring.svg"
+    nodes = [part for i in range(40) for part in ("--node", f"memory://n{i}?name=$%5Cfrac<{i}>$")]
+    printed("ring", "show", *nodes, "--plot", str(path))
+    root = xml.dom.minidom.parse(str(path)).documentElement  # noqa: S318 - our own file
+    assert root is not None
+    assert root.tagName == "svg"
+
+
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_pictures(suffix: str, printed: Printed, tmp_path: Path) -> None:
     ring, plan = tmp_path / f"ring.{suffix}", tmp_path / f"plan.{suffix}"
@@ -266,7 +355,7 @@ def test_pictures(suffix: str, printed: Printed, tmp_path: Path) -> None:
     [
         (["ring", "show"], 2, "no nodes: give --node URL"),
         (["ring", "show", "--node", "h:1"], 2, "'h:1' is not a node URL"),
-        (["ring", "show", "--node", "redis://u:secret@h:x"], 2, "u:***@h:x"),
+        (["ring", "show", "--node", "redis://u:secret@h:x"], 2, "***@h:x"),
         (["ring", "show", *NODES, "redis://u:secret@h"], 2, "unexpected extra argument"),
         (["ring", "show", *NODES, "--bogus"], 2, "No such option"),
         (["ring", "show", *NODES, "-d", "ketama"], 2, "unknown dialect 'ketama'"),
@@ -282,6 +371,15 @@ def test_pictures(suffix: str, printed: Printed, tmp_path: Path) -> None:
         (["ring", "plan", *NODES, "--weight", "x"], 2, "--weight takes NAME=W"),
         (["ring", "plan", *NODES, "--weight", "10.0.0.1:11211=0"], 2, "takes weights 1 to"),
         (["ring", "plan", *NODES, "--add", THREE[0]], 2, "two nodes are named"),
+        (["ring", "plan", *NODES, "--remove", "redis://u:secret@h"], 2, "no node '***@h'"),
+        (["ring", "show", *NODES, "-d", "redis://u:secret@h"], 2, "unknown dialect"),
+        (["ring", "plan", *NODES, "--weight", "x=" + "9" * 5000], 2, "--weight takes NAME=W"),
+        (["ring", "plan", *NODES, *["--weight", "10.0.0.1:11211=2"] * 2], 2, "in one way only"),
+        (["ring", "show", *NODES, "--pool", "a"], 2, "--pool chooses a pool of --file"),
+        (["ring", "show", "--node", "memcached://\udcff"], 2, "text that has a UTF-8"),
+        (["ring", "compare", *NODES, "--against-pool", "a"], 2, "--against-pool chooses"),
+        (["ring", "simulate", *NODES, "--count", "99999999999"], 2, "Invalid value for '--count'"),
+        (["locate", *NODES, "-d", "\x1b[31m", "k"], 2, "unknown dialect"),
         (["ring", "simulate", *NODES, "--keys", "/none"], 2, "/none: No such file"),
         (["ring", "simulate", *NODES, "--keys", os.devnull], 2, "no keys"),
         (["ring", "simulate", *NODES, "--count", "0"], 2, "Invalid value for '--count'"),
@@ -301,6 +399,7 @@ def test_errors_are_one_line(
     assert output.err.startswith("kcache: ")
     assert says in output.err
     assert "secret" not in output.err
+    assert output.err.removesuffix("\n").isprintable()
 
 
 def test_a_misread_weight_is_said_on_stderr(

@@ -227,7 +227,11 @@ def test_a_nutcracker_file_by_another_name(write: vectors.Write) -> None:
         ("a:\n  servers:\n  - h:1:" + "9" * 5000 + "\n", None, "line 3: expected HOST:PORT:WEIGHT"),
         ("a:\n  servers:\n  - h:1:4294967296\n", None, "line 3: twemproxy takes weights"),
         ("a:\n  servers:\n  - h:1:1 \x01\n", None, "line 3: special characters are not allowed"),
-        ('a:\n  servers:\n  - "h:1:1 n\\e[31m"\n', None, "line 3: Node: name must not hold control"),
+        (
+            'a:\n  servers:\n  - "h:1:1 n\\e[31m"\n',
+            None,
+            "line 3: Node: name must not hold control",
+        ),
     ],
 )
 def test_a_malformed_nutcracker_file_is_refused_with_its_line(
