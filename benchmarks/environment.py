@@ -65,7 +65,8 @@ def _cpu() -> str:
 
 
 def _system() -> str:
-    kernel = f"{platform.system()} {platform.release()}"
+    version = ".".join(platform.release().split(".")[:2])
+    kernel = f"{platform.system()} {version}"
     try:
         return f"{platform.freedesktop_os_release()['PRETTY_NAME']}, {kernel}"
     except OSError:

@@ -233,8 +233,8 @@ MUTATIONS = [
     Mutation(
         "names in a nutcracker.yml are labels",
         "ring/nutcracker.py",
-        'name=match["name"],\n        )',
-        "name=None,\n        )",
+        'name=match["name"],\n    )',
+        "name=None,\n    )",
         FILES,
     ),
     Mutation(
@@ -245,10 +245,40 @@ MUTATIONS = [
         NODES,
     ),
     Mutation(
+        "a host is hashed as it is written",
+        "url.py",
+        'split.netloc.rpartition("@")[2]',
+        'split.netloc.lower().rpartition("@")[2]',
+        NODES,
+    ),
+    Mutation(
+        "nodes that a dialect hashes alike are refused",
+        "ring/ring.py",
+        "if other is not node:",
+        "if False:",
+        f"{PROPERTIES}::test_bad_rings_get_one_clear_line",
+    ),
+    Mutation(
+        "what twemproxy refuses is refused",
+        "ring/nutcracker.py",
+        "if name not in _SETTINGS:",
+        "if False:",
+        FILES,
+    ),
+    Mutation(
+        "only a str is remembered",
+        "ring/lookup.py",
+        "    def find(key: Key) -> Node:\n        if key.__class__ is not str:\n            return "
+        "nodes[locate(key)]\n        node = recall(key)\n        if node is None:\n            try",
+        "    def find(key: Key) -> Node:\n        node = recall(key)\n        if node is None:\n"
+        "            try",
+        PROPERTIES,
+    ),
+    Mutation(
         "passwords are masked",
         "url.py",
-        "(?<=://)([^:@/?#]*):.*@",
-        "(?<=://)([^:@/?#]*):[^/]*@",
+        'url.rfind("@")',
+        'url.find("@")',
         NODES,
     ),
 ]
