@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 import xml.dom.minidom
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -274,6 +280,39 @@ def test_an_encoding_without_bars_is_no_obstacle() -> None:
     )
     assert b"caf\\xe9" in done.stdout
     assert b"####" in done.stdout
+
+
+def on_a_terminal(columns: int, *arguments: str) -> str:
+    """What the command line writes to a terminal of so many columns, without its escapes."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kcache", *arguments],
+        env={**os.environ, "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    written = b""
+    # Linux says EIO when the last writer has closed its end.
+    with suppress(OSError):
+        while chunk := os.read(ours, 65536):
+            written += chunk
+    os.close(ours)
+    assert process.wait() == 0
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.decode())
+
+
+@pytest.mark.parametrize(("columns", "widest"), [(60, 60), (200, 80), (0, 80)])
+def test_on_a_terminal_long_work_shows_progress_and_tables_fit(columns: int, widest: int) -> None:
+    text = on_a_terminal(columns, "ring", "simulate", *NODES, "--count", "200000")
+    assert "placing keys" in text
+    assert "/200000" in text
+    lines = [line for line in re.split(r"[\r\n]+", text) if line.startswith("10.0.0.")]
+    rows = [line for line in lines if "█" in line or "goes  " in line]
+    assert len(rows) == 4
+    assert max(len(row) for row in rows) <= widest
 
 
 def test_a_closed_output_is_no_obstacle() -> None:
