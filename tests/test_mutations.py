@@ -51,8 +51,8 @@ MUTATIONS = [
     Mutation(
         "equal points keep the order of the circle",
         "ring/continuum.py",
-        "sorted(range(len(placed)), key=",
-        "sorted(reversed(range(len(placed))), key=",
+        "enumerate(circle.groups):",
+        "((-i % 2**16, group) for i, group in enumerate(circle.groups)):",
         VECTORS,
     ),
     Mutation(
@@ -65,8 +65,8 @@ MUTATIONS = [
     Mutation(
         "a bucket is answered by the table only if one node owns all of it",
         "ring/continuum.py",
-        "for bucket in set(ends):",
-        "for bucket in set(ends[::2]):",
+        "for bucket in ends:",
+        "for bucket in ends[::2]:",
         VECTORS,
     ),
     Mutation(

@@ -36,24 +36,21 @@ MAX_POINTS = 1 << 22
 
 @dataclass(frozen=True)
 class Circle:
-    """All points of a ring, not sorted yet.
+    """The points of a ring before they are sorted.
 
-    `points[i]` belongs to the node of index `owners[i]`. Of equal points the first one owns the
-    keys; with `unique` it is the only one kept.
+    Attributes:
+        groups: pairs of a node's index and its points. Of equal points that of the first group
+            owns the keys.
+        unique: whether of equal points only that one is kept.
     """
 
-    points: array[int]
-    owners: array[int]
+    groups: Sequence[tuple[int, array[int]]]
     unique: bool = False
 
     @classmethod
     def of(cls, groups: Iterable[tuple[int, array[int]]], *, unique: bool = False) -> Circle:
-        """Join `(node index, its points)` pairs, the first ones winning ties."""
-        points, owners = array("I"), array("I")
-        for owner, words in groups:
-            points.extend(words)
-            owners.extend(array("I", [owner]) * len(words))
-        return cls(points, owners, unique)
+        """A circle of groups that are made one by one."""
+        return cls(tuple(groups), unique)
 
 
 @dataclass(frozen=True)
