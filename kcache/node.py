@@ -320,6 +320,8 @@ def _options(
 ) -> tuple[tuple[str, str], ...]:
     bounds = ("max_entries", "max_bytes") if kind == "memory" else ()
     known = (*bounds, *(_TLS_OPTIONS if tls else ()))
+    if not isinstance(options, Mapping):
+        raise ConfigurationError(f"{where}: options must be a mapping")
     for option, value in options.items():
         if option not in known:
             every = ("weight", "name", "ip", *known)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import unquote as unquote_leniently
 
 from kcache.errors import ConfigurationError
 
@@ -34,19 +35,37 @@ _SCHEMES: Mapping[str, _Scheme] = {
 }
 
 
+_HARMLESS = frozenset(
+    ["weight", "name", "ip", "db", "database", "max_entries", "max_bytes", "server_name"]
+)
+
+
 def mask(url: str) -> str:
-    """The URL without what may be a password: all before the last @, and options named so."""
-    start = url.find("://") + 3 if "://" in url else 0
-    end = url.rfind("@") + 1
-    if end > start:
-        url = f"{url[:start]}***@{url[end:]}"
-    head, question, query = url.partition("?")
-    return head + question + "&".join(map(_mask_option, query.split("&")))
+    """The URL without what may be a password.
+
+    That is all before the last @, a port that is none, and options that are not known.
+    """
+    scheme, separator, rest = url.rpartition("://") if "://" in url else ("", "", url)
+    _, at, rest = rest.rpartition("@")
+    head, question, query = rest.partition("?")
+    if at:
+        head = f"***@{head}"
+    elif not re.fullmatch(r"(\[.*?\]|[^:/]*)(:[0-9]*)?(/.*)?", head, re.DOTALL):
+        head = head.partition(":")[0] + ":***"
+    return scheme + separator + head + question + "&".join(map(_mask_option, query.split("&")))
 
 
 def _mask_option(option: str) -> str:
     name, equals, _ = option.partition("=")
-    return f"{name}{equals}***" if "pass" in unquote(name).lower() else option
+    return option if name in _HARMLESS else f"{name}{equals}***" if equals else ""
+
+
+def unquote(text: str, url: str) -> str:
+    """Text with its percent escapes resolved; they must make UTF-8."""
+    try:
+        return unquote_leniently(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{mask(url)!r}: its escapes are not UTF-8") from None
 
 
 def parse_url(url: str) -> dict[str, Any]:
@@ -70,7 +89,7 @@ def parse_url(url: str) -> dict[str, Any]:
     parts: dict[str, Any] = {"kind": form.kind, "tls": form.tls}
     parts |= _place(split, form, url)
     # Where two parts say the same, redis-py takes db= before the path, user info before options.
-    return parts | _query(split, url) | _credentials(split)
+    return parts | _query(split, url) | _credentials(split, url)
 
 
 def _split(url: str) -> SplitResult:
@@ -80,8 +99,9 @@ def _split(url: str) -> SplitResult:
         )
     try:
         split = urlsplit(url)
-    except ValueError as error:
-        raise ConfigurationError(f"{mask(url)!r}: {error}") from None
+    except ValueError:
+        # What urllib says may quote a password.
+        raise ConfigurationError(f"{mask(url)!r}: not a URL; look at its host") from None
     if "@" in split.path + split.query + split.fragment:
         # It may be the end of a password that holds a bare / or ?.
         raise ConfigurationError(
@@ -93,7 +113,7 @@ def _split(url: str) -> SplitResult:
 
 def _place(split: SplitResult, form: _Scheme, url: str) -> dict[str, Any]:
     host, port = _host_and_port(split, url)
-    path = unquote(split.path)
+    path = unquote(split.path, url)
     if form.unix or (form.kind == "memcached" and not host and path not in {"", "/"}):
         if host:
             raise ConfigurationError(
@@ -122,18 +142,19 @@ def _host_and_port(split: SplitResult, url: str) -> tuple[str, int | None]:
     port = rest.removeprefix(":")
     if port and not re.fullmatch("[0-9]{1,5}", port):
         raise ConfigurationError(f"{mask(url)!r}: the port must be 1 to 65535")
-    return unquote(host + bracket), int(port) if port else None
+    return unquote(host + bracket, url), int(port) if port else None
 
 
-def _credentials(split: SplitResult) -> dict[str, Any]:
+def _credentials(split: SplitResult, url: str) -> dict[str, Any]:
     username, password = split.username, split.password
     given = {"username": username, "password": password}
-    return {key: unquote(value) for key, value in given.items() if value}
+    return {key: unquote(value, url) for key, value in given.items() if value}
 
 
 def _query(split: SplitResult, url: str) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     options: dict[str, str] = {}
+    unquote(split.query, url)
     for key, value in parse_qsl(split.query, keep_blank_values=True):
         if key in parts or key in options:
             raise ConfigurationError(f"{mask(url)!r}: option {key!r} is given twice")

@@ -107,6 +107,6 @@ def _with_help(error: click.ClickException) -> str:
 
 def _complain(message: str, status: int) -> int:
     # A message may quote an argument, and an argument may be a URL with a password.
-    masked = re.sub(r"[^\s'\"]*:[^\s'\"]*@", "***@", message)
+    masked = re.sub(r"(?s)://.*@", "://***@", message)
     click.echo(printable(f"kcache: {' '.join(masked.split())}"), err=True)
     return status

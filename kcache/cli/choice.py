@@ -60,7 +60,7 @@ class Choice:
 
     def is_empty(self) -> bool:
         """Whether nobody said which nodes."""
-        return not (self.nodes or self.file or os.environ.get("KCACHE_NODES"))
+        return not (self.nodes or self.file or _from_environment())
 
     def _fleet(self) -> Fleet:
         if self.file is None:
@@ -72,12 +72,19 @@ class Choice:
         return read_fleet(self.file, self.pool)
 
     def _listed(self) -> list[Node]:
-        urls = self.nodes or tuple(re.findall(r"[^\s,]+", os.environ.get("KCACHE_NODES", "")))
+        urls = self.nodes or _from_environment()
         if not urls:
             raise ConfigurationError(
                 "no nodes: give --node URL (repeatable) or --file FILE, or set KCACHE_NODES"
             )
         return [Node(url) for url in urls]
+
+
+def _from_environment() -> tuple[str, ...]:
+    """The URLs in KCACHE_NODES; a comma separates them only where another URL follows."""
+    text = os.environ.get("KCACHE_NODES", "")
+    urls = re.split(r"\s+|,(?=[a-z+]+://)", text.strip(" ,\t\r\n"))
+    return tuple(url.strip(",") for url in urls if url.strip(","))
 
 
 def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:

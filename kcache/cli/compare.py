@@ -145,12 +145,10 @@ def _disagreement(left: _Side, right: _Side, keys: Sequence[bytes]) -> dict[str,
         "share": len(differing) / len(keys),
         "exact": _exact(left, right),
         "pairs": [
-            {left.title: a, right.title: b, "share": count / len(keys)}
-            for (a, b), count in pairs.most_common()
+            {"owners": [a, b], "share": count / len(keys)} for (a, b), count in pairs.most_common()
         ],
         "examples": [
-            {"key": readable(key), left.title: a, right.title: b}
-            for key, a, b in differing[:_EXAMPLES]
+            {"key": readable(key), "owners": [a, b]} for key, a, b in differing[:_EXAMPLES]
         ],
     }
 
@@ -190,6 +188,8 @@ def _print_report(report: dict[str, Any]) -> None:
 
 def _per_cent(share: float, rings: int) -> str:
     """Two digits where room is short; rounded down, so that 100 is all of them."""
+    # Less than one key in the largest sample, more than the error of a division.
+    share += 1e-9
     return f"{floor(share * 1000) / 10:.1f}" if rings <= _FEW else str(floor(share * 100))
 
 
@@ -199,6 +199,6 @@ def _print_disagreement(found: dict[str, Any], titles: Sequence[str]) -> None:
     if found["examples"]:
         print_table(
             ("for example", *titles),
-            ([example[head] for head in ("key", *titles)] for example in found["examples"]),
+            ((example["key"], *example["owners"]) for example in found["examples"]),
             left=3,
         )

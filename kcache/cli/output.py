@@ -61,7 +61,7 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, left: in
     for i, head in enumerate(heads):
         is_text = i < left or not head
         table.add_column(
-            printable(head),
+            Text(printable(head)),
             justify="left" if is_text else "right",
             overflow="fold",
             # Long names give way, numbers and bars do not.

@@ -103,9 +103,11 @@ def _changes(ring: Ring, busiest: Node) -> list[_Change]:
     """A node more, and the busiest one less, as far as that makes a ring."""
     names = {node.name for node in ring.nodes}
     name = next(n for n in chain(["a-new-node"], map("node-{}".format, count())) if n not in names)
-    weight = max(1, round(statistics.fmean(node.weight for node in ring.nodes)))
-    new = Node(kind="memory", host=name, name=name, weight=weight)
-    changes = [_Change("a node comes", ring.with_node(new), new)]
+    weight = max(1, sum(node.weight for node in ring.nodes) // len(ring.nodes))
+    changes = []
+    with suppress(ConfigurationError):
+        new = Node(kind="memory", host=name, name=name, weight=weight)
+        changes.append(_Change("a node comes", ring.with_node(new), new))
     with suppress(ConfigurationError):
         changes.append(_Change(f"{busiest.name} goes", ring.without(busiest.name), busiest))
     return changes

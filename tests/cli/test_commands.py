@@ -189,8 +189,8 @@ def test_compare_two_fleets(parsed: Callable[..., Any], printed: Printed, tmp_pa
     found = parsed(*command)["disagreement"]
     left, right = Ring.from_file(servers), Ring.from_file(proxy)
     example = found["examples"][0]
-    assert left.node_for(example["key"]).address == example[str(servers)]
-    assert right.node_for(example["key"]).address == example[str(proxy)]
+    assert left.node_for(example["key"]).address == example["owners"][0]
+    assert right.node_for(example["key"]).address == example["owners"][1]
     assert 0 < found["share"] < 1
     assert found["exact"] is None  # one of the nodes has another name
     assert "Clients of the two would disagree" in printed(*command)
@@ -211,6 +211,39 @@ def test_compare_counts_every_ring_once_more_than_it_is_named(
     assert [ring["options"]["hash"] for ring in report["rings"]] == ["md5", "fnv1a_64"]
 
 
+def test_files_of_any_name_can_be_compared(
+    parsed: Callable[..., Any], printed: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, weight in (("key", 1), ("share", 2), ("[red]x", 3)):
+        Path(name).write_text(f"10.0.0.1:11211 1\n10.0.0.2:11211 {weight}\n")
+    found = parsed("ring", "compare", "--file", "key", "--against", "share")["disagreement"]
+    for example in found["examples"]:
+        owners = [Ring.from_file(name).node_for(example["key"]) for name in ("key", "share")]
+        assert example["owners"] == [node.address for node in owners]
+    assert sum(pair["share"] for pair in found["pairs"]) == pytest.approx(found["share"])
+    assert all(
+        set(pair["owners"]) == {"10.0.0.1:11211", "10.0.0.2:11211"} for pair in found["pairs"]
+    )
+    text = printed("ring", "compare", "--file", "key", "--against", "[red]x")
+    assert text.count("[red]x") == 2
+
+
+def test_agreement_is_rounded_down_and_no_further(
+    parsed: Callable[..., Any], printed: Printed
+) -> None:
+    """Some share times 100 comes out below its own whole number in binary: 0.29 is one."""
+    command = ["ring", "compare", *NODES, "--count", "100"]
+    report = parsed(*command)
+    shares = [
+        ring["agreement"][other["title"]] for ring in report["rings"] for other in report["rings"]
+    ]
+    assert any(int(share * 100) != round(share * 100) for share in shares)
+    rows = [line.split() for line in printed(*command).splitlines()]
+    shown = [int(cell) for row in rows if len(row) == 12 for cell in row[2:11]]
+    assert shown == [round(share * 100) for share in shares]
+
+
 def test_options_of_the_first_ring_are_not_those_of_the_others(parsed: Callable[..., Any]) -> None:
     report = parsed("ring", "compare", *NODES, "-d", "twemproxy", "--hash", "fnv1a_32")
     hashes = {ring["title"]: ring["options"]["hash"] for ring in report["rings"]}
@@ -225,6 +258,8 @@ def test_changes_that_make_no_ring_are_left_out(parsed: Callable[..., Any]) -> N
         "a node comes"
     ]
     assert "removed" not in parsed("demo", *command)
+    full = parsed("ring", "simulate", "--node", "memory://h?weight=26214", "-d", "nginx")
+    assert full["changes"] == []
     taken = ["--node", "memory://a-new-node", "--node", "memory://node-0"]
     assert len(parsed("ring", "simulate", *taken, "--count", "100")["changes"]) == 2
 
@@ -324,10 +359,14 @@ def test_a_closed_output_is_no_obstacle() -> None:
 def test_nodes_from_the_environment(
     parsed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KCACHE_NODES", f"{THREE[0]}, {THREE[1]}\n{THREE[2]}")
-    assert [node["name"] for node in parsed("ring", "show")["nodes"]] == [
-        node.name for node in Ring(THREE).nodes
-    ]
+    names = [node.name for node in Ring(THREE).nodes]
+    for text in (f"{THREE[0]}, {THREE[1]}\n{THREE[2]}", ",".join(THREE), f" {' '.join(THREE)},"):
+        monkeypatch.setenv("KCACHE_NODES", text)
+        assert [node["name"] for node in parsed("ring", "show")["nodes"]] == names
+    monkeypatch.setenv("KCACHE_NODES", "redis://:with,comma@h1 redis://h2")
+    assert [node["name"] for node in parsed("ring", "show")["nodes"]] == ["h1:6379", "h2:6379"]
+    monkeypatch.setenv("KCACHE_NODES", " , ")
+    assert len(parsed("demo")["ring"]["nodes"]) == 4
 
 
 def test_nodes_from_a_file_in_another_dialect(parsed: Callable[..., Any], tmp_path: Path) -> None:
@@ -394,7 +433,7 @@ def test_pictures(suffix: str, printed: Printed, tmp_path: Path) -> None:
     [
         (["ring", "show"], 2, "no nodes: give --node URL"),
         (["ring", "show", "--node", "h:1"], 2, "'h:1' is not a node URL"),
-        (["ring", "show", "--node", "redis://u:secret@h:x"], 2, "***@h:x"),
+        (["ring", "show", "--node", "redis://u:secret@h:x"], 2, "redis://***@h:x"),
         (["ring", "show", *NODES, "redis://u:secret@h"], 2, "unexpected extra argument"),
         (["ring", "show", *NODES, "--bogus"], 2, "No such option"),
         (["ring", "show", *NODES, "-d", "ketama"], 2, "unknown dialect 'ketama'"),
@@ -410,8 +449,11 @@ def test_pictures(suffix: str, printed: Printed, tmp_path: Path) -> None:
         (["ring", "plan", *NODES, "--weight", "x"], 2, "--weight takes NAME=W"),
         (["ring", "plan", *NODES, "--weight", "10.0.0.1:11211=0"], 2, "takes weights 1 to"),
         (["ring", "plan", *NODES, "--add", THREE[0]], 2, "two nodes are named"),
-        (["ring", "plan", *NODES, "--remove", "redis://u:secret@h"], 2, "no node '***@h'"),
+        (["ring", "plan", *NODES, "--remove", "redis://u:secret@h"], 2, "no node 'redis://***@h'"),
         (["ring", "show", *NODES, "-d", "redis://u:secret@h"], 2, "unknown dialect"),
+        (["ring", "plan", *NODES, "--weight", 'redis://u:"secret@a'], 2, "--weight takes"),
+        (["ring", "plan", *NODES, "--weight", "redis://u:p secret@a=3"], 2, "no node"),
+        (["ring", "show", "--node", 'redis://u:p"secret@h\u2100x'], 2, "look at its host"),
         (["ring", "plan", *NODES, "--weight", "x=" + "9" * 5000], 2, "--weight takes NAME=W"),
         (["ring", "plan", *NODES, *["--weight", "10.0.0.1:11211=2"] * 2], 2, "in one way only"),
         (["ring", "show", *NODES, "--pool", "a"], 2, "--pool chooses a pool of --file"),
