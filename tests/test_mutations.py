@@ -277,8 +277,8 @@ MUTATIONS = [
     Mutation(
         "passwords are masked",
         "url.py",
-        'url.rfind("@")',
-        'url.find("@")',
+        '_, at, rest = rest.rpartition("@")',
+        '_, at, rest = rest.partition("@")',
         NODES,
     ),
 ]
