@@ -2,14 +2,26 @@
 
     CacheError
     ├── ConfigurationError     nodes, URLs, dialects, options, files
-    └── InvalidKey             a key that is empty or neither str nor bytes
+    ├── InvalidKey             a key that is empty or neither str nor bytes
+    ├── EncodeError            a value that the codec does not take
+    └── NotACounter            incr and decr of what is no number
 
 Each message says what is wrong, where, and what to do about it.
+
+`DecodeError` is no part of the tree: codecs raise it, and for the cache it is a miss.
 """
 
 from __future__ import annotations
 
-__all__ = ["CacheError", "ConfigurationError", "InvalidKey", "ServerListWarning"]
+__all__ = [
+    "CacheError",
+    "ConfigurationError",
+    "DecodeError",
+    "EncodeError",
+    "InvalidKey",
+    "NotACounter",
+    "ServerListWarning",
+]
 
 
 class CacheError(Exception):
@@ -25,6 +37,21 @@ class ConfigurationError(CacheError, ValueError):
 
 class InvalidKey(CacheError, ValueError):  # noqa: N818 - reads better without "Error"
     """A key that no node can hold: it is empty, or neither `str` nor `bytes`."""
+
+
+class EncodeError(CacheError, TypeError):
+    """A value that the codec does not take. The message names its type and the way out."""
+
+
+class NotACounter(CacheError, ValueError):  # noqa: N818 - reads better without "Error"
+    """An entry that is no number of 0 .. 2**63 - 1, or a sum that would not be. Nothing changed."""
+
+
+class DecodeError(Exception):
+    """Stored bytes that mean no value: damaged, foreign, or of a version not read here.
+
+    It never leaves the cache, where such an entry is a miss.
+    """
 
 
 class ServerListWarning(UserWarning):

@@ -1,0 +1,116 @@
+"""The frame: how a value that is kcache's own lies on a node. docs/wire-format.md has a picture.
+
+    head  C1 6B 63    version    flags    codec    [length of stamp (2)    stamp]
+    payload
+    CRC-32 of all that stands before (4)    tail  63 6B C1
+
+UTF-8 has no byte C1, so that no text is taken for a frame. There are two marks, since where a
+node keeps no flags beside the bytes, a frame whose only mark is damaged would pass for raw bytes.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+from functools import partial
+from struct import Struct
+from typing import NamedTuple
+
+from kcache.errors import DecodeError
+
+__all__ = ["HEAD", "MAX_STAMP", "TAIL", "VERSIONS", "Frame", "is_marked", "pack", "unpack"]
+
+HEAD = b"\xc1kc"
+TAIL = b"ck\xc1"
+VERSIONS: tuple[int, ...] = (1,)
+"""The format versions that are read: the newest, which is written, and the one before, if any."""
+MAX_STAMP = 0xFFFF
+"""Bytes."""
+
+_COMPRESSION = 0x0F
+_STAMPED = 0x10
+_KNOWN_FLAGS = _COMPRESSION | _STAMPED
+
+_head = Struct("<3sBBB")
+_stamp_length = Struct("<H")
+_trailer = Struct("<I3s")
+_HEAD_SIZE, _TRAILER_SIZE = _head.size, _trailer.size
+_LEAST = _HEAD_SIZE + _TRAILER_SIZE
+# A CRC-32 that goes on over its own value always ends at this, and with TAIL after it at that.
+_RESIDUE = 0x2144DF1C
+_SOUND = crc32(TAIL, _RESIDUE)
+
+
+class Frame(NamedTuple):
+    """What a frame says: a tuple, since one is made at every read.
+
+    Attributes:
+        payload: the encoded value, compressed or not.
+        codec: what encoded it, 0 .. 255.
+        compression: the algorithm's number, 0 .. 15; 0 is none.
+        stamp: what binds the entry to its place: opaque here, empty on plain keys.
+        version: of the format.
+    """
+
+    payload: bytes
+    codec: int
+    compression: int = 0
+    stamp: bytes = b""
+    version: int = VERSIONS[-1]
+
+
+def pack(
+    payload: bytes,
+    codec: int,
+    compression: int = 0,
+    stamp: bytes = b"",
+    version: int = VERSIONS[-1],
+) -> bytes:
+    r"""Build a frame; see `Frame` for the arguments.
+
+    Example:
+        >>> pack(b"Ada", codec=1).hex(" ")
+        'c1 6b 63 01 00 01 41 64 61 6a 45 f6 47 63 6b c1'
+    """
+    if stamp:
+        head = _head.pack(HEAD, version, compression | _STAMPED, codec)
+        head += _stamp_length.pack(len(stamp)) + stamp
+    else:
+        head = _head.pack(HEAD, version, compression, codec)
+    return b"".join((head, payload, _trailer.pack(crc32(payload, crc32(head)), TAIL)))
+
+
+def unpack(data: bytes) -> Frame:
+    """Read a frame.
+
+    Raises:
+        DecodeError: `data` is not a frame, is damaged, or is of another version.
+
+    Example:
+        >>> unpack(pack(b"Ada", codec=1))
+        Frame(payload=b'Ada', codec=1, compression=0, stamp=b'', version=1)
+    """
+    if len(data) < _LEAST or data[: len(HEAD)] != HEAD:
+        raise DecodeError("not a frame")
+    if crc32(data) != _SOUND:
+        raise DecodeError("a damaged frame: its checksum is wrong")
+    version, flags, codec = data[3], data[4], data[5]
+    if version not in VERSIONS or flags & ~_KNOWN_FLAGS:
+        raise DecodeError(f"a frame of version {version} with flags {flags:#x} is not read here")
+    start, stamp = _HEAD_SIZE, b""
+    if flags & _STAMPED:
+        first = start + _stamp_length.size
+        start = first + int.from_bytes(data[start:first], "little")
+        if start > len(data) - _TRAILER_SIZE:
+            raise DecodeError("a frame whose stamp is longer than itself")
+        stamp = data[first:start]
+    payload = data[start:-_TRAILER_SIZE]
+    return _made((payload, codec, flags & _COMPRESSION, stamp, version))
+
+
+# Frame(...) does the same in twice the time.
+_made = partial(tuple.__new__, Frame)
+
+
+def is_marked(data: bytes) -> bool:
+    """Whether `data` is a frame, or was one before it was damaged."""
+    return data[: len(HEAD)] == HEAD or data[-len(TAIL) :] == TAIL

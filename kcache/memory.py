@@ -1,0 +1,282 @@
+"""The in-process node: a bounded store with the calls that Redis and memcached nodes have.
+
+It holds bytes and flags, as a server does, so that code which works on it works on servers.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from math import inf
+from typing import NamedTuple
+
+from kcache.errors import ConfigurationError, NotACounter
+from kcache.node import Node
+
+__all__ = ["MAX_BYTES", "MAX_ENTRIES", "MemoryStore", "Stored", "open_store"]
+
+MAX_ENTRIES = 100_000
+MAX_BYTES = 256 * 2**20
+_COUNTER_MAX = 2**63 - 1
+# About what CPython keeps for one entry besides the bytes of its key and its data.
+_OVERHEAD = 300
+
+
+class Stored(NamedTuple):
+    """What a node holds under a key.
+
+    Attributes:
+        data: the stored bytes.
+        flags: the number stored beside them.
+        token: another one after every store; for compare-and-set.
+        expires: when the entry ends, on the store's clock; `inf` for never.
+    """
+
+    data: bytes
+    flags: int
+    token: int
+    expires: float
+
+
+class MemoryStore:
+    """Entries in least-recently-used order, bounded in number and in bytes.
+
+    Threads share it. A read costs no lock: dictionary operations are atomic, and one that
+    comes too late finds the key gone.
+
+    Args:
+        max_entries: how many entries are kept at most.
+        max_bytes: how much they may take: keys, data and about 300 bytes each.
+        clock: seconds, never going back; injected by tests.
+    """
+
+    def __init__(
+        self,
+        max_entries: int = MAX_ENTRIES,
+        max_bytes: int = MAX_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.max_entries = max_entries
+        self.max_bytes = max_bytes
+        self._clock = clock
+        self._entries: OrderedDict[bytes, Stored] = OrderedDict()
+        self._bytes = 0
+        self._token = 0
+        self._lock = threading.Lock()
+        _stores.add(self)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def size(self) -> int:
+        """Bytes that the entries take, by the measure of `max_bytes`."""
+        return self._bytes
+
+    def get(self, key: bytes) -> Stored | None:
+        """The live entry under a key."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry.expires <= self._clock():
+            self._drop_expired(key, entry)
+            return None
+        try:  # noqa: SIM105 - suppress() would cost a third of a read
+            self._entries.move_to_end(key)
+        except KeyError:
+            # Deleted or evicted meanwhile; what was read was live when it was read.
+            pass
+        return entry
+
+    def store(
+        self,
+        key: bytes,
+        data: bytes,
+        flags: int,
+        ttl: float | None,
+        *,
+        present: bool | None = None,
+        token: int | None = None,
+    ) -> bool:
+        """Store an entry.
+
+        Args:
+            key: the wire key.
+            data: the bytes to keep.
+            flags: a number to keep beside them.
+            ttl: life in seconds; None for no end. At zero or less the entry is gone at once.
+            present: store only if the key is there (True), or only if it is not (False).
+            token: store only if the entry is still the one that had this token.
+
+        Returns:
+            Whether the conditions held and the entry has room. One too large for the store
+            is not kept, and what was there before is gone, as on memcached.
+        """
+        with self._lock:
+            before = self._live(key)
+            if present is not None and present != (before is not None):
+                return False
+            if token is not None and (before is None or before.token != token):
+                return False
+            self._remove(key)
+            if ttl is not None and ttl <= 0:
+                return True
+            return self._insert(key, data, flags, inf if ttl is None else self._clock() + ttl)
+
+    def delete(self, key: bytes) -> bool:
+        """Remove an entry; whether it was there."""
+        with self._lock:
+            was_there = self._live(key) is not None
+            self._remove(key)
+            return was_there
+
+    def touch(self, key: bytes, ttl: float | None) -> bool:
+        """Give an entry a new life; whether it is there."""
+        with self._lock:
+            entry = self._live(key)
+            if entry is None:
+                return False
+            if ttl is not None and ttl <= 0:
+                self._remove(key)
+            else:
+                expires = inf if ttl is None else self._clock() + ttl
+                self._entries[key] = entry._replace(expires=expires)
+                self._entries.move_to_end(key)
+            return True
+
+    def ttl(self, key: bytes) -> float | None:
+        """Seconds that an entry has left; `inf` for no end, None for no entry."""
+        entry = self.get(key)
+        return None if entry is None else entry.expires - self._clock()
+
+    def count(
+        self, key: bytes, delta: int, initial: int | None, flags: int, ttl: float | None
+    ) -> int | None:
+        """Add to a counter, which stays within 0 .. 2**63 - 1: below it stops at 0.
+
+        Args:
+            key: the wire key.
+            delta: what to add; may be negative.
+            initial: what to store, unchanged, where there is no entry.
+            flags: for a counter that is created.
+            ttl: for a counter that is created.
+
+        Returns:
+            The new number; None where there is no entry and no `initial`.
+
+        Raises:
+            NotACounter: the entry is no number in that range, or the sum would exceed it.
+                Nothing is changed.
+        """
+        with self._lock:
+            entry = self._live(key)
+            if entry is None:
+                return self._first_count(key, initial, flags, ttl)
+            number = max(0, _counter(entry.data) + delta)
+            if number > _COUNTER_MAX:
+                raise NotACounter(f"{key!r}: {number} is beyond 2**63 - 1")
+            data = b"%d" % number
+            self._remove(key)
+            self._insert(key, data, entry.flags, entry.expires)
+            return number
+
+    def _first_count(
+        self, key: bytes, initial: int | None, flags: int, ttl: float | None
+    ) -> int | None:
+        if initial is not None and (ttl is None or ttl > 0):
+            self._insert(key, b"%d" % initial, flags, inf if ttl is None else self._clock() + ttl)
+        return initial
+
+    def flush(self) -> None:
+        """Remove everything."""
+        with self._lock:
+            self._entries.clear()
+            self._bytes = 0
+
+    def _live(self, key: bytes) -> Stored | None:
+        entry = self._entries.get(key)
+        return None if entry is None or entry.expires <= self._clock() else entry
+
+    def _insert(self, key: bytes, data: bytes, flags: int, expires: float) -> bool:
+        size = _size(key, data)
+        if size > self.max_bytes:
+            return False
+        self._token += 1
+        self._entries[key] = Stored(data, flags, self._token, expires)
+        self._bytes += size
+        while self._bytes > self.max_bytes or len(self._entries) > self.max_entries:
+            old_key, old = self._entries.popitem(last=False)
+            self._bytes -= _size(old_key, old.data)
+        return True
+
+    def _remove(self, key: bytes) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._bytes -= _size(key, entry.data)
+
+    def _drop_expired(self, key: bytes, entry: Stored) -> None:
+        with self._lock:
+            if self._entries.get(key) is entry:
+                self._remove(key)
+
+
+def _size(key: bytes, data: bytes) -> int:
+    return len(key) + len(data) + _OVERHEAD
+
+
+def _counter(data: bytes) -> int:
+    if not data.isdigit() or len(data) > len(str(_COUNTER_MAX)) or int(data) > _COUNTER_MAX:
+        raise NotACounter(f"the entry holds {data[:40]!r}, no number of 0 to 2**63 - 1")
+    return int(data)
+
+
+_stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
+_named: dict[str, MemoryStore] = {}
+_naming = threading.Lock()
+
+
+def open_store(node: Node) -> MemoryStore:
+    """The store of a `memory://NAME` node, one for each name in the process.
+
+    Raises:
+        ConfigurationError: the name is open with other bounds.
+    """
+    options = dict(node.options)
+    bounds = (
+        int(options.get("max_entries", MAX_ENTRIES)),
+        int(options.get("max_bytes", MAX_BYTES)),
+    )
+    with _naming:
+        store = _named.get(node.address)
+        if store is None:
+            store = _named[node.address] = MemoryStore(*bounds)
+    if (store.max_entries, store.max_bytes) != bounds:
+        raise ConfigurationError(
+            f"memory://{node.address} is open with max_entries={store.max_entries} and "
+            f"max_bytes={store.max_bytes}; give the same, or another name"
+        )
+    return store
+
+
+_held: list[MemoryStore] = []
+
+
+def _hold_all() -> None:
+    _naming.acquire()
+    _held[:] = _stores
+    for store in _held:
+        store._lock.acquire()  # noqa: SLF001 - this module's own
+
+
+def _release_all() -> None:
+    while _held:
+        _held.pop()._lock.release()  # noqa: SLF001 - this module's own
+    _naming.release()
+
+
+# A child gets the entries as they were, none of them half stored, and no lock that somebody holds.
+os.register_at_fork(before=_hold_all, after_in_parent=_release_all, after_in_child=_release_all)

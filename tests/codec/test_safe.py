@@ -1,0 +1,319 @@
+"""The codec gives back what it took, or says what it does not take."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import enum
+import gc
+import inspect
+import pickle
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, make_dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+
+from kcache.codec import SafeCodec
+from kcache.errors import ConfigurationError, DecodeError, EncodeError
+from kcache.protocols import Codec
+from tests.codec.values import CODEC, TYPES, Colour, Frozen, Level, Point, form, texts, values
+
+
+@given(values)
+@example("\ud800")
+@example({"\ud800": 1, "a": {"\udfff": "x"}})
+@example([-0.0, float("nan"), float("inf"), 5e-324])
+@example([True, 1, 1.0, "1", b"1", Decimal(1), Level.LOW])
+@example({True: "bool"})
+@example({(): [], frozenset(): set(), "": {}, b"": ()})
+@example([[], [[]], [()], ((),), {}, [{}]])
+@example([b"\xc4", "ą", bytes(300), bytes(70_000)])
+@example({2**64: -(2**64), 2**63: -(2**63) - 1})
+def test_values_come_back_with_their_types(value: Any) -> None:
+    assert form(CODEC.decode(CODEC.encode(value))) == form(value)
+
+
+@given(values)
+def test_encoding_changes_nothing_and_nothing_is_shared(value: Any) -> None:
+    before = form(value)
+    CODEC.decode(CODEC.encode(value))
+    assert form(value) == before
+
+
+@given(texts)
+def test_any_str_is_a_key_of_a_dict(text: str) -> None:
+    assert CODEC.decode(CODEC.encode({text: text})) == {text: text}
+
+
+def test_folds_and_zones_are_kept() -> None:
+    paris = ZoneInfo("Europe/Paris")
+    twice = dt.datetime(2026, 10, 25, 2, 30, tzinfo=paris, fold=1)
+    back = CODEC.decode(CODEC.encode(twice))
+    assert (back.fold, back.tzinfo, back.utcoffset()) == (1, paris, dt.timedelta(hours=1))
+    named = dt.datetime(2026, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1), "MEZ"))
+    assert CODEC.decode(CODEC.encode(named)).tzname() == "MEZ"
+    assert CODEC.decode(CODEC.encode(dt.time(1, tzinfo=dt.UTC))).tzinfo is dt.UTC
+
+
+class MyStr(str):
+    __slots__ = ()
+
+
+class MyInt(int):
+    pass
+
+
+class MyList(list[Any]):
+    pass
+
+
+class MyDateTime(dt.datetime):
+    pass
+
+
+class Pair(NamedTuple):
+    a: int
+
+
+class Unknown(enum.Enum):
+    A = 1
+
+
+class UnknownInt(enum.IntEnum):
+    A = 1
+
+
+@dataclass
+class Stranger:
+    a: int = 1
+
+
+class Zone(dt.tzinfo):
+    """What other libraries bring."""
+
+    def utcoffset(self, _: dt.datetime | None) -> dt.timedelta:
+        return dt.timedelta(0)
+
+    def dst(self, _: dt.datetime | None) -> None:
+        return None
+
+    def tzname(self, _: dt.datetime | None) -> None:
+        return None
+
+
+REFUSED = [
+    MyStr("x"),
+    MyInt(1),
+    MyList(),
+    MyDateTime(2026, 1, 1),
+    Pair(1),
+    collections.OrderedDict(),
+    collections.Counter(),
+    collections.defaultdict(int),
+    collections.deque(),
+    Unknown.A,
+    UnknownInt.A,
+    Stranger(),
+    bytearray(b"x"),
+    memoryview(b"x"),
+    object(),
+    1j,
+    range(3),
+    ...,
+    int,
+    len,
+    iter([]),
+    dt.datetime(2026, 1, 1, tzinfo=Zone()),
+]
+PLACES: list[Callable[[Any], Any]] = [
+    lambda value: value,
+    lambda value: [value],
+    lambda value: (1, value),
+    lambda value: {"a": {"b": [value]}},
+    lambda value: {1: value},
+    Point,
+    lambda value: [b"bytes", "text", {"deep": [{"er": value}]}],
+]
+
+
+@pytest.mark.parametrize("value", REFUSED, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("place", PLACES)
+def test_what_is_not_taken_is_named_with_a_way_out(value: Any, place: Callable[[Any], Any]) -> None:
+    with pytest.raises(EncodeError, match=r"register it|convert it|use datetime.timezone") as error:
+        CODEC.encode(place(value))
+    kind = type(value).__name__
+    assert kind in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("key", [MyStr("x"), MyInt(1), Unknown.A, Pair(1)])
+def test_keys_of_dicts_and_items_of_sets_are_no_exception(key: Any) -> None:
+    for value in ({key: 1}, {"a": {key: 1}}, {key}, frozenset([key]), {(key,): 1}):
+        with pytest.raises(EncodeError):
+            CODEC.encode(value)
+
+
+def test_registered_types_are_only_known_where_they_are_registered() -> None:
+    for value in (Colour.RED, Point(1)):
+        data = CODEC.encode(value)
+        with pytest.raises(DecodeError):
+            SafeCodec().decode(data)
+
+
+@dataclass
+class Derived:
+    a: int
+    b: int = field(init=False)
+    calls = 0
+
+    def __post_init__(self) -> None:
+        self.b = self.a + 1
+        type(self).calls += 1
+
+
+def test_a_dataclass_is_put_together_without_running_its_code() -> None:
+    codec = SafeCodec([Derived])
+    value = Derived(1)
+    value.b = 7
+    calls = Derived.calls
+    assert codec.decode(codec.encode(value)) == value
+    assert Derived.calls == calls
+
+
+def test_a_dataclass_whose_fields_have_changed_is_a_miss() -> None:
+    def version(*names: str) -> type:
+        made = make_dataclass("Changing", names)
+        made.__module__ = __name__
+        return made
+
+    old, new = version("a", "b"), version("a")
+    data = SafeCodec([old]).encode(old(1, 2))
+    with pytest.raises(DecodeError, match="fields"):
+        SafeCodec([new]).decode(data)
+
+
+def test_a_dataclass_with_a_field_unset_is_refused() -> None:
+    value = Point(1)
+    del value.x
+    with pytest.raises(EncodeError, match="Point"):
+        CODEC.encode(value)
+
+
+@dataclass
+class ListLike(list[Any]):
+    a: int = 1
+
+
+@pytest.mark.parametrize("types", [[int], ["Point"], [ListLike], [Point, Point], [Point(1)]])
+def test_only_enums_and_dataclasses_can_be_registered_and_each_once(types: Any) -> None:
+    with pytest.raises(ConfigurationError, match="types: "):
+        SafeCodec(types=types)
+
+
+def test_the_limit_of_depth_is_the_same_for_all_containers_and_both_ways() -> None:
+    makers: list[Callable[[Any], Any]] = [
+        lambda value: [value],
+        lambda value: (value,),
+        lambda value: {"a": value},
+        lambda value: {1: value},
+        lambda value: frozenset([value]),
+        lambda value: Frozen("", value),
+    ]
+    for make in makers:
+        value: Any = 0
+        for _ in range(255):
+            value = make(value)
+        assert CODEC.decode(CODEC.encode(value)) == value
+        with pytest.raises(EncodeError, match="containers"):
+            CODEC.encode(make(value))
+
+
+def test_a_value_that_contains_itself_is_refused() -> None:
+    knot: list[Any] = []
+    knot += [knot, knot, {1: knot}]
+    with pytest.raises(EncodeError):
+        CODEC.encode(knot)
+
+
+def test_a_full_stack_is_an_encode_error() -> None:
+    value: Any = ()
+    for _ in range(250):
+        value = (value,)
+    assert CODEC.decode(CODEC.encode(value)) == value
+
+    def with_less_stack(calls: int) -> None:
+        if calls:
+            with_less_stack(calls - 1)
+        else:
+            CODEC.encode(value)
+
+    here = len(inspect.stack())
+    with pytest.raises(EncodeError, match="stack"):
+        with_less_stack(sys.getrecursionlimit() - here - 300)
+
+
+def test_max_size_holds_both_ways() -> None:
+    small = SafeCodec(max_size=100)
+    data = CODEC.encode("x" * 200)
+    with pytest.raises(EncodeError, match="100"):
+        small.encode("x" * 200)
+    with pytest.raises(DecodeError):
+        small.decode(data)
+    with pytest.raises(ConfigurationError):
+        SafeCodec(max_size=0)
+
+
+def test_a_codec_pickles_and_says_what_it_is() -> None:
+    again = pickle.loads(pickle.dumps(SafeCodec(TYPES, max_size=1000)))  # noqa: S301 - our own
+    assert again.types == TYPES
+    assert again.max_size == 1000
+    assert "Point" in repr(again)
+    assert isinstance(again, Codec)
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error
+    pass
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[(i, Decimal(i), {i: "x"}) for i in range(200)], [{"a": i, "b": "ą"} for i in range(500)]],
+    ids=["tagged", "plain"],
+)
+def test_what_interrupts_a_call_gets_through(value: Any) -> None:
+    """An alarm at any moment raises out of encode and decode, and never becomes a miss."""
+    data = CODEC.encode(value)
+    fired = caught = 0
+
+    def interrupt(*_: object) -> None:
+        nonlocal fired
+        fired += 1
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    # Hypothesis has the garbage collector call it, and what is raised there Python loses.
+    gc.disable()
+    try:
+        for turn in range(400):
+            work, given = (CODEC.encode, value) if turn % 2 else (CODEC.decode, data)
+            alarms, calls = fired, 0
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-5 * (1 + turn % 40))
+                # Where other threads get signals, one may come late.
+                while fired == alarms and calls < 1000:
+                    work(given)
+                    calls += 1
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except Interrupted:
+                caught += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        gc.enable()
+    assert caught == fired >= 350
