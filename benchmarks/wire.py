@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import hiredis
-from pymemcache.client.base import Client  # type: ignore[import-untyped]  # it has no types
+from pymemcache.client.base import Client
 from redis._parsers import _RESP2Parser
 from redis.connection import Connection
 
