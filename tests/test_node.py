@@ -85,7 +85,7 @@ def test_a_socket_may_stand_where_hosts_do(host: str, path: str) -> None:
         ("redis://h:port", "the port must be"),
         ("redis://h:99999", "a port is 1 to 65535"),
         ("redis://h:0x1f", "the port must be"),
-        ("redis://[::1]x", "the port must be"),
+        ("redis://[::1]x", "'redis://[:***': "),
         ("redis://h/db", "database must be a whole number"),
         ("redis://h/-1", "database must be a whole number"),
         ("redis://h?weight=1.5", "weight must be a whole number"),
