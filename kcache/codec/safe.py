@@ -126,7 +126,8 @@ class SafeCodec:
             try:
                 data = ormsgpack.packb(parts, None, _PLAIN_ONLY)
             except TypeError:
-                data = ormsgpack.packb(self._thorough.apart(value), None, _PLAIN_ONLY)
+                parts = self._thorough.apart(value)
+                data = ormsgpack.packb(parts, None, _PLAIN_ONLY)
             return _TAGGED + data
         except RecursionError:
             raise EncodeError(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 import random
+import sys
+from collections.abc import Iterator
 from contextlib import suppress
-from types import ModuleType
 
 import pytest
 from hypothesis import given
@@ -91,16 +92,18 @@ def test_unknown_algorithms_are_a_miss(number: int) -> None:
 
 
 @pytest.fixture
-def _only_zlib(monkeypatch: pytest.MonkeyPatch) -> None:
+def _only_zlib(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A Python without the extras."""
-    imported = compress._imported.__wrapped__  # noqa: SLF001 - stands in for the import system
 
-    def missing(module: str) -> ModuleType | None:
-        found: ModuleType | None = imported(module)
-        return found if module == "zlib" else None
+    def forget() -> None:
+        compress._imported.cache_clear()  # noqa: SLF001 - what is installed does change here
+        compress._chosen.cache_clear()  # noqa: SLF001 - the same
 
-    compress._chosen.cache_clear()  # noqa: SLF001 - the same
-    monkeypatch.setattr(compress, "_imported", missing)
+    forget()
+    for module in ("lz4.block", "zstandard"):
+        monkeypatch.setitem(sys.modules, module, None)
+    yield
+    forget()
 
 
 @pytest.mark.usefixtures("_only_zlib")
@@ -108,7 +111,6 @@ def test_without_extras_zlib_is_used() -> None:
     number, data = Compression(threshold=0).compress(b"x" * 1000)
     assert number == 1
     assert Compression().expand(number, data) == b"x" * 1000
-    compress._chosen.cache_clear()  # noqa: SLF001 - what it found holds for this test alone
 
 
 @pytest.mark.usefixtures("_only_zlib")

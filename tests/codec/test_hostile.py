@@ -102,6 +102,8 @@ BAD = {
     "no Decimal": packed(Ext(tags.DECIMAL, b"one")),
     "a huge exponent": packed(Ext(tags.DECIMAL, b"1E99999999999999999999")),
     "half a UUID": packed(Ext(tags.UUID, b"x" * 8)),
+    "256 tuples within each other": b"\xc1" + b"\x92\xc7\x00\x01" * 256 + b"\xc0",
+    "256 containers, a tuple the last": b"\xc1" + b"\x91" * 255 + b"\x91\xc7\x00\x01",
     "no UTF-8": b"\xa1\xff",
     "a pickle": b"\x80\x05\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94.",
     "an extension where there is none": ormsgpack.packb([Ext(tags.TUPLE, b"")]),

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,7 +23,18 @@ from hypothesis import example, given
 from kcache.codec import SafeCodec
 from kcache.errors import ConfigurationError, DecodeError, EncodeError
 from kcache.protocols import Codec
-from tests.codec.values import CODEC, TYPES, Colour, Frozen, Level, Point, form, texts, values
+from tests.codec.values import (
+    CODEC,
+    TYPES,
+    Access,
+    Colour,
+    Frozen,
+    Level,
+    Point,
+    form,
+    texts,
+    values,
+)
 
 
 @given(values)
@@ -49,6 +61,34 @@ def test_encoding_changes_nothing_and_nothing_is_shared(value: Any) -> None:
 @given(texts)
 def test_any_str_is_a_key_of_a_dict(text: str) -> None:
     assert CODEC.decode(CODEC.encode({text: text})) == {text: text}
+
+
+PLAIN_KINDS = ["a", b"a", 1, 1.5, True, None, [1], {"a": 1}]
+OTHER_KINDS = [
+    "\ud800",
+    2**64,
+    (1,),
+    {1},
+    frozenset([1]),
+    {1: "a"},
+    dt.datetime(2026, 1, 2, 3, 4, 5, 6),
+    dt.date(2026, 1, 2),
+    dt.time(3, 4, 5, 6),
+    dt.timedelta(-1, 2, 3),
+    Decimal("1.10"),
+    UUID(int=7),
+    Colour.RED,
+    Level.LOW,
+    Access.READ | Access.WRITE,
+    Point(1, (2,)),
+    Frozen("a", b"b"),
+]
+
+
+@pytest.mark.parametrize("value", [*PLAIN_KINDS, *OTHER_KINDS], ids=repr)
+def test_each_type_comes_back_wherever_it_is(value: Any) -> None:
+    for whole in (value, [value], (value,), {"a": value}, {1: value}, Point(value), [[value], 1]):
+        assert form(CODEC.decode(CODEC.encode(whole))) == form(whole)
 
 
 def test_folds_and_zones_are_kept() -> None:
@@ -226,7 +266,7 @@ def test_the_limit_of_depth_is_the_same_for_all_containers_and_both_ways() -> No
         lambda value: Frozen("", value),
     ]
     for make in makers:
-        value: Any = 0
+        value: Any = None
         for _ in range(255):
             value = make(value)
         assert CODEC.decode(CODEC.encode(value)) == value
