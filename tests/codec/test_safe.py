@@ -71,7 +71,7 @@ OTHER_KINDS = [
     {1},
     frozenset([1]),
     {1: "a"},
-    dt.datetime(2026, 1, 2, 3, 4, 5, 6),
+    dt.datetime(2026, 1, 2, 3, 4, 5, 6),  # noqa: DTZ001 - naive on purpose
     dt.date(2026, 1, 2),
     dt.time(3, 4, 5, 6),
     dt.timedelta(-1, 2, 3),
