@@ -1,18 +1,50 @@
 """kcache: a cache over Redis and memcached nodes on a ketama-compatible consistent-hash ring."""
 
-from kcache.errors import CacheError, ConfigurationError, InvalidKey, ServerListWarning
+from kcache.cache import Cache
+from kcache.codec import SafeCodec
+from kcache.compress import Compression
+from kcache.errors import (
+    CacheError,
+    ConfigurationError,
+    ConnectFailed,
+    EncodeError,
+    InvalidKey,
+    NodeError,
+    NodeRefused,
+    NodeUnavailable,
+    NotACounter,
+    ProtocolError,
+    ServerListWarning,
+    TimedOut,
+)
+from kcache.hit import Hit, Miss
 from kcache.node import Node
+from kcache.protocols import Codec
 from kcache.ring import Plan, Ring
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Cache",
     "CacheError",
+    "Codec",
+    "Compression",
     "ConfigurationError",
+    "ConnectFailed",
+    "EncodeError",
+    "Hit",
     "InvalidKey",
+    "Miss",
     "Node",
+    "NodeError",
+    "NodeRefused",
+    "NodeUnavailable",
+    "NotACounter",
     "Plan",
+    "ProtocolError",
     "Ring",
+    "SafeCodec",
     "ServerListWarning",
+    "TimedOut",
     "__version__",
 ]

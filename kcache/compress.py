@@ -24,6 +24,8 @@ MAX_SIZE = 16 << 20
 """Bytes. zlib takes 60 ms to expand so many."""
 
 _size = Struct("<I")
+# The longest that lz4 can be told to expand to.
+_LARGEST = (1 << 31) - 1
 # From this length on, a sample tells first whether the rest is worth the time: on noise, zlib
 # takes 20 us/KB for nothing.
 _SAMPLED_FROM = 32 << 10
@@ -138,7 +140,8 @@ class Compression:
         max_size: bytes. Longer payloads stay as they are, and none is expanded to more.
 
     Raises:
-        ConfigurationError: unknown algorithm, or its library is not installed.
+        ConfigurationError: unknown algorithm, its library is not installed, or a number of bytes
+            that is none.
 
     Example:
         >>> plan = Compression("zlib", threshold=100)
@@ -158,6 +161,12 @@ class Compression:
             raise ConfigurationError(
                 f"unknown compression {self.algorithm!r}; it is one of {', '.join(_CHOICES)}"
             )
+        if not 0 <= self.max_size <= _LARGEST:
+            raise ConfigurationError(
+                f"max_size is a number of bytes from 0 to {_LARGEST}, not {self.max_size}"
+            )
+        if self.threshold is not None and self.threshold < 0:
+            raise ConfigurationError(f"threshold is a number of bytes, not {self.threshold}")
         chosen = _ALGORITHMS.get(self.algorithm)
         if chosen is not None and chosen.library is None:
             raise ConfigurationError(

@@ -4,23 +4,41 @@
     ├── ConfigurationError     nodes, URLs, dialects, options, files
     ├── InvalidKey             a key that is empty or neither str nor bytes
     ├── EncodeError            a value that the codec does not take
-    └── NotACounter            incr and decr of what is no number
+    ├── NotACounter            incr and decr of what is no number
+    └── NodeError              a node that did not do what it was asked for
+        ├── NodeUnavailable        it cannot be reached, or is known to be down
+        │   ├── ConnectFailed          no connection: refused, reset, no such host, TLS
+        │   └── TimedOut               no answer in time
+        ├── ProtocolError          it answers with what its kind of server never says
+        └── NodeRefused            it says no: a wrong password, no memory, a role or a right
 
-Each message says what is wrong, where, and what to do about it.
+`NodeError` and those under it leave the cache only under `on_error="raise"`; by default such a
+call is a miss. Each message says what is wrong, where, and what to do about it.
 
 `DecodeError` is no part of the tree: codecs raise it, and for the cache it is a miss.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kcache.node import Node
+
 __all__ = [
     "CacheError",
     "ConfigurationError",
+    "ConnectFailed",
     "DecodeError",
     "EncodeError",
     "InvalidKey",
+    "NodeError",
+    "NodeRefused",
+    "NodeUnavailable",
     "NotACounter",
+    "ProtocolError",
     "ServerListWarning",
+    "TimedOut",
 ]
 
 
@@ -45,6 +63,43 @@ class EncodeError(CacheError, TypeError):
 
 class NotACounter(CacheError, ValueError):  # noqa: N818 - reads better without "Error"
     """An entry that is no number of 0 .. 2**63 - 1, or a sum that would not be. Nothing changed."""
+
+
+class NodeError(CacheError):
+    """A node did not do what it was asked for.
+
+    Attributes:
+        node: which one.
+        reason: what happened there, without the node's name.
+    """
+
+    def __init__(self, node: Node, reason: str) -> None:
+        self.node = node
+        self.reason = reason
+        super().__init__(node, reason)
+
+    def __str__(self) -> str:
+        return f"node {self.node.name}: {self.reason}"
+
+
+class NodeUnavailable(NodeError):  # noqa: N818 - reads better without "Error"
+    """The node cannot be reached now, or is known to be down and not tried again yet."""
+
+
+class ConnectFailed(NodeUnavailable):
+    """No connection to the node could be opened, or the one there was broke."""
+
+
+class TimedOut(NodeUnavailable):
+    """The node did not answer within the timeout of the call."""
+
+
+class ProtocolError(NodeError):
+    """The node sent what its kind of server never sends. Is it of another kind?"""
+
+
+class NodeRefused(NodeError):  # noqa: N818 - reads better without "Error"
+    """The node said no, in its own words: a wrong password, no memory, a read-only replica."""
 
 
 class DecodeError(Exception):

@@ -15,7 +15,7 @@ from functools import partial
 from struct import Struct
 from typing import NamedTuple
 
-from kcache.errors import DecodeError
+from kcache.errors import DecodeError, EncodeError
 
 __all__ = ["HEAD", "MAX_STAMP", "TAIL", "VERSIONS", "Frame", "is_marked", "pack", "unpack"]
 
@@ -53,9 +53,9 @@ class Frame(NamedTuple):
 
     payload: bytes
     codec: int
-    compression: int = 0
-    stamp: bytes = b""
-    version: int = VERSIONS[-1]
+    compression: int
+    stamp: bytes
+    version: int
 
 
 def pack(
@@ -67,11 +67,16 @@ def pack(
 ) -> bytes:
     r"""Build a frame; see `Frame` for the arguments.
 
+    Raises:
+        EncodeError: `stamp` is longer than MAX_STAMP.
+
     Example:
         >>> pack(b"Ada", codec=1).hex(" ")
         'c1 6b 63 01 00 01 41 64 61 6a 45 f6 47 63 6b c1'
     """
     if stamp:
+        if len(stamp) > MAX_STAMP:
+            raise EncodeError(f"a stamp of {len(stamp)} bytes; the limit is {MAX_STAMP}")
         head = _head.pack(HEAD, version, compression | _STAMPED, codec)
         head += _stamp_length.pack(len(stamp)) + stamp
     else:

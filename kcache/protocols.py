@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Codec"]
+from kcache.command import Answers, Batch
+
+__all__ = ["Codec", "Transport"]
 
 
 @runtime_checkable
@@ -30,4 +32,24 @@ class Codec(Protocol):
 
         Raises:
             DecodeError: `data` is nothing that `encode` gives. The entry is a miss, then.
+        """
+
+
+class Transport(Protocol):
+    """Carries batches of commands to nodes.
+
+    Attributes:
+        timeout: of a whole call, in seconds.
+    """
+
+    timeout: float
+
+    def exchange(self, batch: Batch, deadline: float) -> Answers:
+        """Carry a batch to its nodes, and their replies back.
+
+        A node that fails is an answer, and no exception.
+
+        Args:
+            batch: what to tell which node.
+            deadline: on the clock `time.monotonic`.
         """

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.servers import Memcached, memcached
+from tests.servers import Memcached, Redis, memcached, redis
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +43,18 @@ def memcacheds_on_sockets(
     for server in memcached_socket_fleet:
         server.flush()
     return memcached_socket_fleet
+
+
+@pytest.fixture(scope="session")
+def redis_fleet() -> Iterator[tuple[Redis, ...]]:
+    """Four redis nodes on ports, with whatever earlier tests left in them."""
+    with ExitStack() as stack:
+        yield tuple(stack.enter_context(redis()) for _ in range(4))
+
+
+@pytest.fixture
+def redises(redis_fleet: tuple[Redis, ...]) -> tuple[Redis, ...]:
+    """Four empty redis nodes on ports."""
+    for server in redis_fleet:
+        server.flush()
+    return redis_fleet

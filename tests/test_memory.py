@@ -103,7 +103,9 @@ class Model(RuleBasedStateMachine):
             if initial is not None:
                 self.put(key, b"%d" % initial, 2, ttl)
             return
-        number = int(entry[0]) if entry[0].isdigit() and len(entry[0]) < 20 else None
+        # Text that looks like a number is none: its flags say so.
+        is_number = entry[1] == 2 and entry[0].isdigit() and len(entry[0]) < 20
+        number = int(entry[0]) if is_number else None
         if number is None or number + delta >= 2**63:
             with pytest.raises(NotACounter):
                 self.store.count(key, delta, initial, 2, ttl)

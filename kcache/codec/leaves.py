@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
@@ -21,6 +22,9 @@ __all__ = ["LOWER", "RAISE", "lower_int", "lower_str"]
 
 _timedelta = Struct(">iii")
 _NAMED = "="
+# Zones are looked up in folders and packages. What no zone is called must not get there: systems
+# have errors of their own for names that are too long or that they reserve.
+_is_key = re.compile(r"[A-Za-z0-9_+./-]{1,128}").fullmatch
 
 
 def lower_int(value: int) -> Ext:
@@ -57,7 +61,7 @@ def _lower_datetime(value: datetime) -> Ext:
 
 def _raise_datetime(data: bytes) -> datetime:
     iso, _, rest = data.decode(errors="surrogatepass").partition("|")
-    value = datetime.fromisoformat(iso)
+    value = _exact(datetime.fromisoformat(iso), iso)
     return _with_zone(value, rest) if rest else value
 
 
@@ -67,14 +71,14 @@ def _lower_time(value: time) -> Ext:
 
 def _raise_time(data: bytes) -> time:
     iso, _, rest = data.decode(errors="surrogatepass").partition("|")
-    value = time.fromisoformat(iso)
+    value = _exact(time.fromisoformat(iso), iso)
     return _with_zone(value, rest) if rest else value
 
 
 def _lower_zoned(value: datetime | time) -> bytes:
     """ISO 8601, then "|", fold, and what that has no place for: a zone's key, or "=" and a name."""
     zone = value.tzinfo
-    if type(zone) is ZoneInfo and zone.key is not None:
+    if type(zone) is ZoneInfo and zone.key is not None and _is_key(zone.key):
         value, name = value.replace(tzinfo=None), zone.key
     elif zone is None or type(zone) is timezone:
         name = _own_name(zone)
@@ -82,7 +86,7 @@ def _lower_zoned(value: datetime | time) -> bytes:
         kind = f"{type(zone).__module__}.{type(zone).__qualname__}"
         raise EncodeError(
             f"cannot encode a {type(value).__name__} whose zone is a {kind}: "
-            "use datetime.timezone, or zoneinfo.ZoneInfo with a key"
+            "use datetime.timezone, or zoneinfo.ZoneInfo with a key of the time zone database"
         )
     iso = value.isoformat()
     text = f"{iso}|{value.fold}{name}" if value.fold or name else iso
@@ -98,6 +102,14 @@ def _own_name(zone: timezone | None) -> str:
 
 
 _Moment = TypeVar("_Moment", datetime, time)
+
+
+def _exact(value: _Moment, iso: str) -> _Moment:
+    """Repair what `fromisoformat` reads: an offset of less than a second is UTC to it."""
+    if value.tzinfo is UTC and iso[-7] == ".":
+        sign, microseconds = iso[-16], iso[-6:]
+        return value.replace(tzinfo=timezone(timedelta(microseconds=int(sign + microseconds))))
+    return value
 
 
 def _with_zone(value: _Moment, rest: str) -> _Moment:
@@ -120,6 +132,8 @@ def _offset(zone: tzinfo | None) -> timedelta:
 
 @lru_cache(maxsize=64)
 def _zone(key: str) -> ZoneInfo:
+    if not _is_key(key):
+        raise DecodeError(f"no zone has the key {key!r}")
     try:
         return ZoneInfo(key)
     except (IsADirectoryError, PermissionError) as error:

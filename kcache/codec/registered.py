@@ -20,8 +20,8 @@ __all__ = ["Record", "Registry", "name_of"]
 class Record:
     """A registered dataclass.
 
-    Values are taken apart and put together field by field: no method of the class runs, nor its
-    `__init__` or `__post_init__`.
+    Values are taken apart and put together field by field, without the class's `__init__` and
+    `__post_init__`.
     """
 
     kind: type
@@ -100,7 +100,7 @@ class Registry:
 
     def member(self, data: bytes) -> Any:
         """The member that an extension stands for."""
-        name, _, text = data.decode().partition("=")
+        name, _, text = data.decode(errors="surrogatepass").partition("=")
         make = self.enums.get(name)
         if make is None:
             raise DecodeError(f"a member of {name!r}, which is not among the codec's types")
@@ -129,9 +129,10 @@ def _lower_member(enum: str) -> Callable[[Enum], Ext]:
     prefix = f"{enum}="
 
     def lower(value: Enum) -> Ext:
-        # A combination of flags has no name of its own, but a number.
-        text = str(value.value) if isinstance(value, Flag) else value.name
-        return Ext(tags.MEMBER, (prefix + text).encode())
+        # A combination of flags has no name of its own, but a number. Enums may define `name` and
+        # `value` as they like; these two they may not.
+        text = str(value._value_) if isinstance(value, Flag) else value._name_
+        return Ext(tags.MEMBER, (prefix + text).encode(errors="surrogatepass"))
 
     return lower
 

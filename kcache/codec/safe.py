@@ -65,8 +65,9 @@ class SafeCodec:
     `zoneinfo`), `Decimal`, `UUID`, and the Enums and dataclasses in `types`. Not their
     subclasses, unless registered.
 
-    A registered dataclass is stored field by field and put together again without a call of its
-    `__init__` or `__post_init__`; an entry with other fields than the class has now is a miss.
+    A registered dataclass is its fields: they are stored, other attributes are not, and it is put
+    together again without a call of its `__init__` or `__post_init__`. An entry with other fields
+    than the class has now is a miss.
 
     Args:
         types: Enums and dataclasses to take.

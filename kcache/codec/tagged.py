@@ -129,14 +129,14 @@ class Tagged:
         return parts
 
     def _each_together(self, parts: Any, places: Iterable[tuple[Any, Any]], room: int) -> None:
-        if room <= 1:
-            raise DecodeError("too many containers within each other")
         for place, item in places:
             kind = type(item)
             if kind is Extension:
                 # A dict may be changed while it is read, as long as its keys are not.
                 parts[place] = self._leaf(item)
             elif kind is list or kind is dict:
+                if room <= 1:
+                    raise DecodeError("too many containers within each other")
                 parts[place] = self.together(item, room - 1)
 
     def _leaf(self, extension: Any) -> Any:

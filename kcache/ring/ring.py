@@ -136,6 +136,14 @@ class Ring:
         """
         return self._nodes[self._locate(key)]
 
+    def index_for(self, key: Key) -> int:
+        """Which of `nodes` owns a key, by its index there. Remembers nothing.
+
+        Raises:
+            InvalidKey: as for `node_for`.
+        """
+        return self._locate(key)
+
     @property
     def key_space(self) -> int:
         """Key hashes are 0 .. key_space - 1: 2**32, or 2**15 for the hash called crc."""

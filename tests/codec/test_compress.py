@@ -46,6 +46,24 @@ def test_only_what_gets_smaller_is_compressed(algorithm: str) -> None:
         assert plan.compress(NOISE[:size]) == (0, NOISE[:size])
 
 
+@each_algorithm
+def test_of_32_kib_and_more_the_first_4_tell_whether_the_rest_is_tried(algorithm: str) -> None:
+    plan = Compression(algorithm, threshold=0)
+
+    def is_compressed(noise: int, size: int) -> bool:
+        return plan.compress(NOISE[:noise] + bytes(size - noise))[0] > 0
+
+    assert is_compressed(4096, (32 << 10) - 1)
+    assert not is_compressed(4096, 32 << 10)
+    # An eighth of the sample is saved.
+    assert is_compressed(3400, 32 << 10)
+    assert not is_compressed(3700, 32 << 10)
+
+
+def test_the_limit_is_the_one_that_is_documented() -> None:
+    assert Compression().max_size == 16 << 20
+
+
 def test_numbers_never_change() -> None:
     payload = b"na" * 1000
     numbers = {name: Compression(name, threshold=0).compress(payload)[0] for name in ALGORITHMS}
@@ -126,6 +144,18 @@ def test_a_missing_library_is_a_miss_for_readers_and_an_error_for_writers(algori
 def test_bad_options_get_one_clear_line() -> None:
     with pytest.raises(ConfigurationError, match="auto, none, lz4, zstd, zlib"):
         Compression("brotli")
+    for size in (-1, 1 << 31):
+        with pytest.raises(ConfigurationError, match="max_size"):
+            Compression(max_size=size)
+    with pytest.raises(ConfigurationError, match="threshold"):
+        Compression(threshold=-1)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("told", [0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_the_largest_limit_is_one_that_every_library_takes(number: int, told: int) -> None:
+    with pytest.raises(DecodeError):
+        Compression(max_size=(1 << 31) - 1).expand(number, told.to_bytes(4, "little") + b"x")
 
 
 def test_none_compresses_nothing_and_reads_everything() -> None:

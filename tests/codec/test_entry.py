@@ -16,7 +16,7 @@ from kcache.codec import SafeCodec
 from kcache.compress import Compression
 from kcache.entry import FRAME_FLAGS, OTHER_CODEC, Entries
 from kcache.errors import ConfigurationError, DecodeError, EncodeError
-from tests.codec.values import TYPES, Level, form, values
+from tests.codec.values import CODEC, TYPES, Level, form, values
 
 ENTRIES = Entries(SafeCodec(TYPES), Compression(threshold=100))
 digits = st.from_regex(r"-?[0-9]{1,21}", fullmatch=True)
@@ -82,9 +82,18 @@ def test_all_else_is_framed_with_flags_of_our_own(value: Any) -> None:
     assert frame.unpack(ENTRIES.to_redis(value))
 
 
+def test_the_longest_int_that_is_raw_never_changes() -> None:
+    most = (1 << 2048) - 1
+    assert FRAME_FLAGS == 0x6B00
+    assert [ENTRIES.to_memcached(value)[0] for value in (most, -most)] == [2, 2]
+    assert [ENTRIES.to_memcached(value)[0] for value in (most + 1, -most - 1)] == [0x6B00] * 2
+
+
 @pytest.mark.parametrize(
     ("flags", "data", "value"),
     [
+        (2, b"9" * 640, int("9" * 640)),
+        (2, b"-" + b"9" * 640 + b" ", -int("9" * 640)),
         (2, b"99 ", 99),
         (2, b"-5   ", -5),
         (4, b"18446744073709551616", 2**64),
@@ -139,7 +148,41 @@ def test_what_redis_would_change_is_framed(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [0, 5, -5, 2**63 - 1, -(2**63)])
 def test_ints_of_64_bits_are_raw_on_redis_so_that_it_can_count(value: int) -> None:
-    assert ENTRIES.to_redis(value) == str(value).encode()
+    data = str(value).encode()
+    assert ENTRIES.to_redis(value) == data
+    assert form(ENTRIES.from_redis(data)) == form(value)
+    assert form(ENTRIES.from_redis(ENTRIES.to_redis(str(value)))) == form(str(value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["9223372036854775808", "-9223372036854775809", "-0", "007", "+5", "5 ", "1_0", "٣", "-"],
+)
+def test_what_only_looks_like_an_int_is_text_on_redis(text: str) -> None:
+    assert ENTRIES.from_redis(text.encode()) == text
+
+
+@pytest.mark.parametrize("value", [b"\xfe\xed", b"5\xff", b"\xc1k", b"k\xc1"])
+def test_bytes_that_are_no_text_are_raw_on_redis(value: bytes) -> None:
+    assert ENTRIES.to_redis(value) == ENTRIES.from_redis(value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "codec", "payload"),
+    [
+        (b"x", 0, b"x"),
+        ("x", 1, b"x"),
+        (5, 2, b"5"),
+        (True, 3, b"\xc3"),
+        ((1 << 2048) - 1, 2, str((1 << 2048) - 1).encode()),
+        (1 << 2048, 3, CODEC.encode(1 << 2048)),
+    ],
+    ids=["bytes", "str", "int", "bool", "long", "longer"],
+)
+def test_a_frame_says_what_encoded_it(value: Any, codec: int, payload: bytes) -> None:
+    read = frame.unpack(Entries().frame(value))
+    assert (read.codec, read.payload) == (codec, payload)
+    assert form(ENTRIES.unframe(frame.pack(payload, codec))[0]) == form(value)
 
 
 @given(st.binary(max_size=30))
@@ -183,6 +226,83 @@ class Untagged(Json):
 
 class Reserved(Json):
     tag = 3
+
+
+class Reversed(SafeCodec):
+    """As one that encrypts would be."""
+
+    tag = 78
+
+    def encode(self, value: Any) -> bytes:
+        return super().encode(value)[::-1]
+
+    def decode(self, data: bytes) -> Any:
+        return super().decode(data[::-1])
+
+
+class OnlyReads(SafeCodec):
+    def decode(self, data: bytes) -> Any:
+        return super().decode(data)
+
+
+class OnlyWrites(SafeCodec):
+    def encode(self, value: Any) -> bytes:
+        return super().encode(value)
+
+
+class Configured(SafeCodec):
+    def __init__(self) -> None:
+        super().__init__(TYPES)
+
+
+class Refuses(Json):
+    def encode(self, value: Any) -> bytes:
+        raise EncodeError(f"never {value}")
+
+    def decode(self, data: bytes) -> Any:
+        raise DecodeError(f"never {data!r}")
+
+
+def test_a_codec_s_own_refusals_are_passed_on() -> None:
+    with pytest.raises(EncodeError, match=r"^never 1\.5$"):
+        Entries(Refuses()).frame(1.5)
+    with pytest.raises(DecodeError, match=r"^never b'x'$"):
+        Entries(Refuses()).unframe(frame.pack(b"x", Refuses.tag))
+
+
+@pytest.mark.parametrize("tag", [16, 254, 255])
+def test_a_codec_s_tag_is_one_of_its_own(tag: int) -> None:
+    kind = type("Tagged", (Json,), {"tag": tag})
+    assert frame.unpack(Entries(kind()).frame(1.5)).codec == tag
+
+
+@pytest.mark.parametrize("tag", [-1, 0, 15, 256, "16", None])
+def test_another_tag_gets_one_clear_line(tag: Any) -> None:
+    kind = type("Tagged", (Json,), {"tag": tag})
+    with pytest.raises(ConfigurationError, match="16 to 255"):
+        Entries(kind())
+
+
+class GivesText(Json):
+    def encode(self, value: Any) -> Any:
+        return json.dumps(value)
+
+
+def test_a_safe_codec_that_encodes_in_its_own_way_is_another_codec() -> None:
+    entries = Entries(Reversed())
+    for value in ("text", b"bytes", 5, [1, 2]):
+        read = frame.unpack(entries.frame(value))
+        assert (read.codec, read.payload) == (78, SafeCodec().encode(value)[::-1])
+        assert entries.unframe(entries.frame(value))[0] == value
+    for codec in (OnlyReads(), OnlyWrites()):
+        with pytest.raises(ConfigurationError, match="16 to 255"):
+            Entries(codec)
+    assert ENTRIES.unframe(Entries(Configured()).frame(Level.LOW))[0] is Level.LOW
+
+
+def test_a_codec_that_gives_no_bytes_is_named() -> None:
+    with pytest.raises(EncodeError, match="gives str"):
+        Entries(GivesText()).frame([1])
 
 
 def test_another_codec_takes_all_that_is_framed() -> None:

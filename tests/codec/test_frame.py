@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kcache import frame
-from kcache.errors import DecodeError
+from kcache.errors import DecodeError, EncodeError
 from kcache.frame import HEAD, TAIL, Frame, is_marked, pack, unpack
 
 frames = st.builds(
@@ -51,6 +51,8 @@ def test_the_layout_never_changes() -> None:
 def test_the_longest_stamp_fits() -> None:
     stamp = bytes(frame.MAX_STAMP)
     assert unpack(pack(b"x", 1, stamp=stamp)).stamp == stamp
+    with pytest.raises(EncodeError, match="65535"):
+        pack(b"x", 1, stamp=stamp + b"x")
 
 
 def sealed(body: bytes) -> bytes:

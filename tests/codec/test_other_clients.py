@@ -16,8 +16,8 @@ import redis
 
 from kcache.entry import Entries
 from kcache.errors import DecodeError
-from tests.codec.redis_server import redis_server
 from tests.servers import Address, Memcached, connection
+from tests.servers import redis as redis_server
 
 ENTRIES = Entries()
 TEXTS = ["text", "hé ∀", "5", "", "x" * 5000, "a\r\nb"]
@@ -149,7 +149,7 @@ def test_counting_keeps_an_int_an_int(client: Any, server: Memcached) -> None:
 
 @pytest.fixture(scope="module")
 def redis_client() -> Iterator[redis.Redis]:
-    with redis_server() as path, redis.Redis(unix_socket_path=str(path)) as opened:
+    with redis_server() as server, redis.Redis.from_url(server.url) as opened:
         yield opened
 
 

@@ -7,12 +7,14 @@ import datetime as dt
 import enum
 import gc
 import inspect
+import itertools
 import pickle
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from decimal import Decimal
+from importlib.resources import files
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -101,12 +103,28 @@ def test_folds_and_zones_are_kept() -> None:
     assert CODEC.decode(CODEC.encode(dt.time(1, tzinfo=dt.UTC))).tzinfo is dt.UTC
 
 
+@pytest.mark.parametrize("key", ["a" * 129, "Europe/Zürich", "nul\\x", "a b", ""])
+def test_a_zone_that_no_reader_could_find_is_refused(key: str) -> None:
+    with (files("tzdata.zoneinfo") / "UTC").open("rb") as file:
+        zone = ZoneInfo.from_file(file, key=key)
+    with pytest.raises(EncodeError, match="a key of the time zone database"):
+        CODEC.encode(dt.datetime(2026, 1, 1, tzinfo=zone))
+
+
 class MyStr(str):
     __slots__ = ()
 
 
 class MyInt(int):
     pass
+
+
+class MyFloat(float):
+    pass
+
+
+class MyBytes(bytes):
+    __slots__ = ()
 
 
 class MyList(list[Any]):
@@ -150,6 +168,8 @@ class Zone(dt.tzinfo):
 REFUSED = [
     MyStr("x"),
     MyInt(1),
+    MyFloat(1),
+    MyBytes(b"x"),
     MyList(),
     MyDateTime(2026, 1, 1),
     Pair(1),
@@ -206,6 +226,33 @@ def test_registered_types_are_only_known_where_they_are_registered() -> None:
             SafeCodec().decode(data)
 
 
+class Renamed(enum.Enum):
+    """Its members call themselves something else."""
+
+    A = 1
+
+    @property
+    def name(self) -> str:
+        return "B"
+
+
+class Revalued(enum.Flag):
+    A = 1
+
+    @property
+    def value(self) -> int:
+        return 2
+
+
+Dynamic = enum.Enum("Dynamic", {"a=b": 1, "\ud800": 2})  # no identifiers
+
+
+def test_members_are_known_by_what_enum_itself_calls_them() -> None:
+    codec = SafeCodec([Renamed, Revalued, Dynamic])
+    for member in (Renamed.A, Revalued.A, *Dynamic):
+        assert codec.decode(codec.encode(member)) is member
+
+
 @dataclass
 class Derived:
     a: int
@@ -224,6 +271,12 @@ def test_a_dataclass_is_put_together_without_running_its_code() -> None:
     calls = Derived.calls
     assert codec.decode(codec.encode(value)) == value
     assert Derived.calls == calls
+
+
+def test_a_dataclass_is_its_fields() -> None:
+    value = Point(1)
+    value.more = 2  # type: ignore[attr-defined]  # on purpose
+    assert vars(CODEC.decode(CODEC.encode(value))) == {"x": 1, "y": 0}
 
 
 def test_a_dataclass_whose_fields_have_changed_is_a_miss() -> None:
@@ -265,8 +318,9 @@ def test_the_limit_of_depth_is_the_same_for_all_containers_and_both_ways() -> No
         lambda value: frozenset([value]),
         lambda value: Frozen("", value),
     ]
-    for make in makers:
-        value: Any = None
+    # The innermost container holds what is plain and what is not.
+    for make, inner in itertools.product(makers, (None, b"x", "\ud800", 1 << 70, Level.LOW)):
+        value: Any = inner
         for _ in range(255):
             value = make(value)
         assert CODEC.decode(CODEC.encode(value)) == value

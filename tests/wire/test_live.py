@@ -18,8 +18,8 @@ from kcache.wire.resp import (
     parse_bulk,
     parse_bulks,
 )
-from tests.servers import connection
-from tests.wire.live import Conversation, memcached_with_password
+from tests import servers
+from tests.wire.live import Conversation
 from tests.wire.streams import seeded
 
 BINARY = bytes(range(256)) + b"\r\n+OK\r\n$3\r\nEND\r\n"
@@ -162,9 +162,9 @@ def test_memcached_arithmetic(memcached: Conversation[MemcachedParser]) -> None:
     ]
 
 
-def test_memcached_quiet(memcached: Conversation[MemcachedParser]) -> None:
+def test_memcached_many_and_quiet(memcached: Conversation[MemcachedParser]) -> None:
     items = [(b"k%d" % i, b"%d" % i, i, 0) for i in range(100)]
-    assert memcached.ask(mc.encode_set_many(items)) == [MN]
+    assert memcached.ask(mc.encode_set_many(items), replies=100) == [Meta(b"HD")] * 100
     memcached.ask(mc.encode_get_many([b"k%d" % i for i in range(102)]), replies=0)
     values = memcached.read(memcached.parser.next_values)
     assert values == [(key, flags, value) for key, value, flags, _ in items]
@@ -188,7 +188,8 @@ def test_a_value_too_large_leaves_memcached_in_step(
     assert memcached.ask(mc.encode_ms(b"k", large, opaque=1), mc.MN) == [refused, MN]
     assert memcached.ask(mc.encode_get(b"k")) == [END]
     items = [(b"a", b"1", 0, 0), (b"k", large, 0, 0), (b"b", b"2", 0, 0)]
-    assert memcached.ask(mc.encode_set_many(items), replies=2) == [refused, MN]
+    done = Meta(b"HD")
+    assert memcached.ask(mc.encode_set_many(items), replies=3) == [done, refused, done]
     memcached.ask(mc.encode_get_many([b"a", b"k", b"b"]), replies=0)
     values = memcached.read(memcached.parser.next_values)
     assert values == [(b"a", 0, b"1"), (b"b", 0, b"2")]
@@ -209,8 +210,8 @@ def test_memcached_asks_for_a_password(tmp_path: Path) -> None:
     refused = ErrorReply(b"CLIENT_ERROR unauthenticated")
     failed = ErrorReply(b"CLIENT_ERROR authentication failure")
     with (
-        memcached_with_password(tmp_path, "user", "p:w") as address,
-        connection(address) as sock,
+        servers.memcached(tmp_path / "sock", username="user", password="p:w") as server,
+        servers.connection(server.address) as sock,
     ):
         conversation = Conversation(sock, MemcachedParser(), 1 << 16)
         assert conversation.ask(mc.encode_mg(b"k")) == [refused]
@@ -227,7 +228,8 @@ def test_every_key_that_is_let_through_is_one_key(memcached: Conversation[Memcac
     keys |= {bytes(random.choices(allowed, k=random.randint(1, 250))) for _ in range(300)}
     items = [(key, b"v" + key, 0, 0) for key in sorted(keys)]
     memcached.ask(mc.encode_ms(b"canary", b"alive"))
-    assert memcached.ask(mc.encode_set_many(items)) == [MN]
+    stored = memcached.ask(mc.encode_set_many(items), replies=len(items))
+    assert stored == [Meta(b"HD")] * len(items)
     memcached.ask(mc.encode_get_many([key for key, *_ in items]), replies=0)
     values = memcached.read(memcached.parser.next_values)
     assert values == [(key, 0, value) for key, value, *_ in items]

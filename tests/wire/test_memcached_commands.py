@@ -29,10 +29,10 @@ COMMANDS = [
         memcached.encode_ms(b"k", b"\r\n", mode=b"E", cas=0, want=b"ck", opaque=0, quiet=True),
         b"ms k 2 F0 T0 ME C0 c k O0 q\r\n\r\n\r\n",
     ),
-    (memcached.encode_set_many([]), b"mn\r\n"),
+    (memcached.encode_set_many([]), b""),
     (
         memcached.encode_set_many([(b"a", b"x", 0, 9), (b"b", b"\r\n", 2**32 - 1, -1)]),
-        b"ms a 1 F0 T9 q\r\nx\r\nms b 2 F4294967295 T-1 q\r\n\r\n\r\nmn\r\n",
+        b"ms a 1 F0 T9\r\nx\r\nms b 2 F4294967295 T-1\r\n\r\n\r\n",
     ),
     (memcached.encode_md(b"k"), b"md k\r\n"),
     (

@@ -1,0 +1,31 @@
+"""The executor: brings a flow to its end, batch by batch."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TypeVar
+
+from kcache.plain import Flow
+from kcache.protocols import Transport
+
+__all__ = ["run"]
+
+T = TypeVar("T")
+
+
+def run(flow: Flow[T], transport: Transport) -> T:
+    """Carry each batch of a flow to the nodes, and give it their answers.
+
+    All of a flow has one deadline. An empty batch costs nothing.
+
+    Returns:
+        What the flow returns.
+    """
+    deadline = monotonic() + transport.timeout
+    try:
+        batch = next(flow)
+        while True:
+            batch = flow.send(transport.exchange(batch, deadline) if batch else {})
+    except StopIteration as end:
+        result: T = end.value
+        return result

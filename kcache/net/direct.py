@@ -1,0 +1,206 @@
+"""The direct path: `get` and `set` of one key, where nothing stands in the way.
+
+A flow, a batch and a leg cost more than all the rest of such a call. So where an idle connection
+is there, the request is small and the whole reply comes at once, the call is made here, in one
+piece. Everything else - no connection, a node that is down, a refusal, a connection that the node
+has closed - is left to the flow, which says it once more from the beginning: reading and storing
+twice does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic, time
+from typing import Any, Final, NamedTuple, Protocol
+
+from kcache.command import Command, Get, Refused, Reply, Set
+from kcache.entry import Entries
+from kcache.errors import NodeError, TimedOut
+from kcache.memory import MemoryStore
+from kcache.net.connection import WOULD_BLOCK, Connection
+from kcache.net.exchange import carry
+from kcache.net.leg import CHUNK, Leg
+from kcache.net.pool import Pool
+from kcache.net.talks import talk_for
+from kcache.plain import MISSING
+from kcache.wire import memcached as mc
+from kcache.wire import resp
+from kcache.wire.memcached_parser import END, Value, parse_value
+from kcache.wire.memcached_talk import exptime_of
+from kcache.wire.redis_talk import px_of
+from kcache.wire.reply import INCOMPLETE
+
+__all__ = ["UNDONE", "Direct", "direct_to"]
+
+UNDONE: Final = object()
+"""The call was not made, or came to no end, and is left to the flow."""
+_SMALL = 16 << 10
+"""Bytes that a socket without replies under way takes without waiting."""
+_HD = b"HD\r\n"
+
+
+class Direct(Protocol):
+    """The two calls on one node."""
+
+    def get(self, wire: bytes) -> Any:
+        """The value; MISSING; or UNDONE. It raises NodeError and DecodeError."""
+
+    def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
+        """True if it was stored; or UNDONE. It raises NodeError and EncodeError."""
+
+
+def direct_to(end: MemoryStore | Pool, entries: Entries) -> Direct:
+    """The direct path to what is at the other end."""
+    if isinstance(end, MemoryStore):
+        return _MemoryDirect(end, entries)
+    return (_RedisDirect if end.node.kind == "redis" else _MemcachedDirect)(end, entries)
+
+
+class _MemoryDirect:
+    def __init__(self, store: MemoryStore, entries: Entries) -> None:
+        self._read, self._store = store.get, store.store
+        self._load, self._dump = entries.from_memcached, entries.to_memcached
+
+    def get(self, wire: bytes) -> Any:
+        entry = self._read(wire)
+        return MISSING if entry is None else self._load(entry[1], entry[0])
+
+    def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
+        flags, data = self._dump(value)
+        return self._store(wire, data, flags, ttl)
+
+
+class _Begun(NamedTuple):
+    """A reply that has begun, and is not of the commonest form."""
+
+    connection: Connection
+    data: bytes
+    deadline: float
+
+
+class _NodeDirect:
+    """What both protocols share: one request over an idle connection."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._quick = pool.quick
+
+    def _ask(self, request: bytes, wire: bytes, parse: Callable[[bytes, bytes], Any]) -> Any:
+        """Send a small request, and wait for the reply.
+
+        Returns:
+            What `parse` makes of the reply and the key; `_Begun` where that is INCOMPLETE; or
+            UNDONE.
+        """
+        try:
+            connection = self._quick.pop()
+        except IndexError:
+            return UNDONE
+        begun = monotonic()
+        try:
+            connection.send(request)
+            data = connection.recv(CHUNK)
+            reply = parse(data, wire)
+        except OSError as error:
+            return self._lost(connection, error)
+        except BaseException:
+            connection.close()
+            raise
+        if reply is INCOMPLETE:
+            return _Begun(connection, data, begun + self._pool.timeout)
+        # The last step: whatever happens before it, the connection is lost.
+        self._quick.append(connection)
+        return reply
+
+    def _rest(self, begun: _Begun, command: Command) -> Reply:
+        """The reply that has begun, read to its end; UNDONE if it is a refusal."""
+        leg = Leg(self._pool, talk_for(self._pool.node, [command]), begun.connection)
+        leg.sent()
+        leg.take(begun.data)
+        outcome = carry({0: leg}, begun.deadline)[0]
+        if isinstance(outcome, NodeError):
+            raise outcome
+        return UNDONE if isinstance(outcome[0], Refused) else outcome[0]
+
+    def _lost(self, connection: Connection, error: OSError) -> object:
+        """What is to be done about a wait that failed."""
+        connection.close()
+        if isinstance(error, WOULD_BLOCK):
+            failure = TimedOut(self._pool.node, f"no answer within {self._pool.timeout:.3g} s")
+            self._pool.fail(failure)
+            raise failure
+        if error.errno is None:
+            # It is none of a socket: a signal's handler has raised it.
+            raise error
+        self._pool.drop()
+        return UNDONE
+
+
+class _RedisDirect(_NodeDirect):
+    def __init__(self, pool: Pool, entries: Entries) -> None:
+        super().__init__(pool)
+        self._load, self._dump = entries.from_redis, entries.to_redis
+
+    def get(self, wire: bytes) -> Any:
+        data = self._ask(resp.encode_get(wire), wire, _bulk)
+        if data.__class__ is _Begun:
+            hits = self._rest(data, Get((wire,)))
+            data = hits if hits is UNDONE else hits[0][2] if hits else None
+        if data.__class__ is bytes:
+            return self._load(data)
+        return MISSING if data is None else data
+
+    def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
+        data = self._dump(value)
+        if len(data) > _SMALL or (ttl is not None and ttl <= 0):
+            return UNDONE
+        request = resp.encode_set(wire, data, None if ttl is None else px_of(ttl))
+        done = self._ask(request, wire, _ok)
+        if done.__class__ is _Begun:
+            done = self._rest(done, Set(((wire, data, 0),), ttl))
+        return done is True or done == [] or UNDONE
+
+
+class _MemcachedDirect(_NodeDirect):
+    def __init__(self, pool: Pool, entries: Entries) -> None:
+        super().__init__(pool)
+        self._load, self._dump = entries.from_memcached, entries.to_memcached
+
+    def get(self, wire: bytes) -> Any:
+        found = self._ask(mc.encode_get(wire), wire, _value)
+        if found.__class__ is Value:
+            return self._load(found[1], found[2])
+        if found.__class__ is _Begun:
+            hits = self._rest(found, Get((wire,)))
+            if hits and hits is not UNDONE:
+                return self._load(hits[0][1], hits[0][2])
+            found = hits or END
+        return MISSING if found is END else found
+
+    def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
+        flags, data = self._dump(value)
+        if len(data) > _SMALL:
+            return UNDONE
+        exptime = 0 if ttl is None else exptime_of(ttl, time())
+        done = self._ask(mc.encode_ms(wire, data, flags, exptime), wire, _stored)
+        if done.__class__ is _Begun:
+            done = self._rest(done, Set(((wire, data, flags),), ttl))
+        return done is True or done == [] or UNDONE
+
+
+def _bulk(data: bytes, _wire: bytes) -> Any:
+    return resp.parse_bulk(data)
+
+
+def _value(data: bytes, wire: bytes) -> Any:
+    value = parse_value(data)
+    # A reply with another key belongs to another call; to read it in full is to find that out.
+    return value if value.__class__ is not Value or value[0] == wire else INCOMPLETE
+
+
+def _ok(data: bytes, _wire: bytes) -> Any:
+    return True if data == resp.OK_BYTES else INCOMPLETE
+
+
+def _stored(data: bytes, _wire: bytes) -> Any:
+    return True if data == _HD else INCOMPLETE

@@ -1,0 +1,110 @@
+"""Connections to memcached, opened by pymemcache; what it lacks, authentication, is done here."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+from pymemcache.client.base import Client
+
+from kcache.errors import ConnectFailed, NodeError, NodeRefused, TimedOut
+from kcache.node import Node
+from kcache.wire.memcached import encode_auth
+
+__all__ = ["open_node"]
+
+_LONGEST_LINE = 2048
+
+
+class _TlsContext:
+    """What pymemcache takes for a context: it expects the right name in the certificate.
+
+    pymemcache connects to one address only, the first of a host, and so is given addresses.
+    """
+
+    def __init__(self, node: Node) -> None:
+        options = dict(node.options)
+        self._name = options.get("server_name", node.host)
+        self._context = ssl.create_default_context(cafile=options.get("ca"))
+        if "cert" in options:
+            self._context.load_cert_chain(options["cert"], options.get("key"))
+
+    def wrap_socket(self, sock: socket.socket, server_hostname: str) -> ssl.SSLSocket:
+        del server_hostname
+        return self._context.wrap_socket(sock, server_hostname=self._name)
+
+
+def open_node(node: Node, timeout: float) -> socket.socket:
+    """Connect and authenticate.
+
+    Args:
+        node: of kind `memcached`.
+        timeout: of each wait, in seconds.
+
+    Raises:
+        ConnectFailed: no connection, or no TLS.
+        TimedOut: no answer in time.
+        NodeRefused: the user or the password is wrong.
+    """
+    try:
+        sock = _connected(node, timeout)
+        if node.username is not None or node.password is not None:
+            _authenticate(sock, node)
+    except NodeError:
+        raise
+    except Exception as error:
+        raise _explained(error, node, timeout) from error
+    return sock
+
+
+def _connected(node: Node, timeout: float) -> socket.socket:
+    context = _TlsContext(node) if node.tls else None
+    failure: OSError | None = None
+    for address in _addresses(node):
+        client: Any = Client(
+            address, connect_timeout=timeout, timeout=timeout, no_delay=True, tls_context=context
+        )
+        try:
+            client._connect()  # noqa: SLF001 - pymemcache has no public way to connect
+        except OSError as error:
+            failure = failure or error
+            continue
+        sock: socket.socket
+        # It would close what it still has when it is collected.
+        sock, client.sock = client.sock, None
+        return sock
+    raise failure or OSError(f"{node.host!r} has no address")
+
+
+def _addresses(node: Node) -> Iterator[tuple[str, int] | str]:
+    if node.path is not None:
+        yield node.path
+        return
+    found = socket.getaddrinfo(node.host, node.effective_port, type=socket.SOCK_STREAM)
+    for *_, address in found:
+        yield str(address[0]), int(address[1])
+
+
+def _authenticate(sock: socket.socket, node: Node) -> None:
+    user, password = node.username or "", node.password or ""
+    try:
+        command = encode_auth(user.encode(), password.encode())
+    except ValueError as error:
+        raise NodeRefused(node, f"{error}") from None
+    sock.sendall(command)
+    reply = b""
+    while not reply.endswith(b"\r\n"):
+        data = sock.recv(_LONGEST_LINE)
+        if not data or len(reply) > _LONGEST_LINE:
+            raise ConnectFailed(node, "the node closed the connection when it was told who asks")
+        reply += data
+    if reply != b"STORED\r\n":
+        raise NodeRefused(node, reply.decode(errors="backslashreplace").strip())
+
+
+def _explained(error: Exception, node: Node, timeout: float) -> NodeError:
+    if isinstance(error, TimeoutError):
+        return TimedOut(node, f"no connection within {timeout:.3g} s")
+    return ConnectFailed(node, f"{error}" or type(error).__name__)

@@ -1,0 +1,170 @@
+"""The pool: idle connections of one node, and whether it is worth while to ask for one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+
+from kcache.errors import ConfigurationError, NodeError, NodeUnavailable
+from kcache.net.connection import Connection
+from kcache.net.opening import Opener, opener_of
+from kcache.node import Node
+
+__all__ = ["MAX_IDLE", "Outage", "Pool"]
+
+MAX_IDLE = 128
+"""Connections of each kind that are kept; further ones are closed when they come back."""
+_WATCH = 5.0
+
+_log = logging.getLogger("kcache")
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+class Outage:
+    """The time from a failure of a node until it answers again.
+
+    Attributes:
+        error: what ended it.
+        over: set at its end.
+        watched_until: nobody looks after the node any more, if this time has passed.
+    """
+
+    def __init__(self, error: NodeError) -> None:
+        self.error = error
+        self.over = threading.Event()
+        self.watched_until = 0.0
+
+
+class Pool:
+    """Idle connections of one node, shared by threads.
+
+    A connection is taken for one exchange, and put back as its very last step; whatever ends an
+    exchange earlier loses it. There is no lock, since every operation here is atomic, and no
+    count of those that are out: there are as many as there are threads that talk to the node.
+
+    A node that failed is left alone until whoever watches it has seen it answer.
+
+    Args:
+        node: of kind `redis` or `memcached`.
+        timeout: seconds; of one wait.
+        watch: called at the start of an outage; it must end in `recover`.
+
+    Attributes:
+        quick: idle native connections. Their user pops them and appends them.
+    """
+
+    def __init__(self, node: Node, timeout: float, watch: Callable[[Pool, Outage], None]) -> None:
+        self.node = node
+        self.timeout = timeout
+        self.quick: deque[Connection] = deque(maxlen=MAX_IDLE)
+        self._others: deque[Connection] = deque(maxlen=MAX_IDLE)
+        self._open: Opener = opener_of(node)
+        self._watch = watch
+        # At most one, under the key "now": dictionaries have the atomic operations for that.
+        self._outages: dict[str, Outage] = {}
+        _pools.add(self)
+
+    def take(self, *, fresh: bool) -> Connection | None:
+        """An idle connection; None if there is none.
+
+        Args:
+            fresh: only one that the node has not closed in the meantime, as far as that can be
+                told: for what must not be sent twice.
+
+        Raises:
+            NodeUnavailable: the node is down.
+        """
+        outage = self._outages.get("now")
+        if outage is not None:
+            self._refuse(outage)
+        while True:
+            try:
+                connection = self.quick.pop() if self.quick else self._others.pop()
+            except IndexError:
+                return None
+            if not (fresh and connection.is_stale()):
+                return connection
+            connection.close()
+
+    def open(self, timeout: float) -> Connection:
+        """A new connection.
+
+        Raises:
+            NodeError: there is none, and why. The outage has begun.
+        """
+        try:
+            return Connection(self._open(self.node, timeout), self.timeout)
+        except ConfigurationError:
+            raise
+        except NodeError as error:
+            self.fail(error)
+            raise
+
+    def put(self, connection: Connection) -> None:
+        """Take a connection back, as the last step of an exchange that is complete."""
+        connection.is_used = True
+        (self.quick if connection.is_native else self._others).append(connection)
+
+    def drop(self) -> None:
+        """Close the idle connections."""
+        for idle in (self.quick, self._others):
+            while idle:
+                try:
+                    idle.pop().close()
+                except IndexError:
+                    # Another thread has taken the last one.
+                    break
+
+    def fail(self, error: NodeError) -> None:
+        """The node does not answer: close the idle connections, and leave it alone."""
+        outage = Outage(error)
+        is_first = self._outages.setdefault("now", outage) is outage
+        self.drop()
+        if is_first:
+            _log.warning("%s; it is left alone until it answers", error)
+            self._look_after(outage)
+
+    def recover(self, outage: Outage) -> None:
+        """The node answers again."""
+        if self._outages.pop("now", None) is outage:
+            _log.info("node %s answers again", self.node.name)
+        outage.over.set()
+
+    def close(self) -> None:
+        """Close the idle connections, and let nobody look after the node."""
+        outage = self._outages.pop("now", None)
+        if outage is not None:
+            outage.over.set()
+        self.drop()
+
+    def forget(self) -> None:
+        """Be as new, in a child process: connections and threads stayed with the parent."""
+        self.quick.clear()
+        self._others.clear()
+        self._outages.clear()
+
+    def _refuse(self, outage: Outage) -> None:
+        if monotonic() > outage.watched_until:
+            self._look_after(outage)
+        raise NodeUnavailable(self.node, f"is down since: {outage.error.reason}")
+
+    def _look_after(self, outage: Outage) -> None:
+        self.watched(outage)
+        self._watch(self, outage)
+
+    def watched(self, outage: Outage) -> None:
+        """Say that somebody looks after the node."""
+        outage.watched_until = monotonic() + self.timeout + _WATCH
+
+
+def _forget_all() -> None:
+    for pool in list(_pools):
+        pool.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,71 @@
+"""The transport: carries batches to nodes of every kind, and their replies back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kcache.command import Answers, Batch, Reply
+from kcache.errors import NodeError
+from kcache.memory import MemoryStore
+from kcache.memory_node import execute
+from kcache.net.exchange import carry
+from kcache.net.leg import Leg
+from kcache.net.pool import Pool
+from kcache.net.prober import watch
+from kcache.net.talks import talk_for
+from kcache.node import Node
+
+__all__ = ["End", "Transport"]
+
+End = MemoryStore | Pool
+"""What is at the other end: an in-process store, or the connections to a node."""
+
+
+class Transport:
+    """Exchanges batches with nodes.
+
+    Args:
+        nodes: in the order of their indexes in batches.
+        timeout: of a whole call, in seconds.
+        store_of: opens in-process nodes.
+
+    Raises:
+        ConfigurationError: the library for a kind of node is not installed.
+    """
+
+    def __init__(
+        self, nodes: Sequence[Node], timeout: float, store_of: Callable[[Node], MemoryStore]
+    ) -> None:
+        self.timeout = timeout
+        self.ends: tuple[End, ...] = tuple(
+            store_of(node) if node.kind == "memory" else Pool(node, timeout, watch)
+            for node in nodes
+        )
+
+    def exchange(self, batch: Batch, deadline: float) -> Answers:
+        """Carry a batch to its nodes, and their replies back.
+
+        Args:
+            batch: what to tell which node.
+            deadline: on the clock `time.monotonic`. A node that has not answered by then failed.
+
+        Returns:
+            For each node of the batch its replies, or why there are none.
+        """
+        answers: dict[int, list[Reply] | NodeError] = {}
+        legs: dict[int, Leg] = {}
+        for index, commands in batch.items():
+            end = self.ends[index]
+            if isinstance(end, Pool):
+                legs[index] = Leg(end, talk_for(end.node, commands))
+            else:
+                answers[index] = execute(end, commands)
+        if legs:
+            answers |= carry(legs, deadline)
+        return answers
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        for end in self.ends:
+            if isinstance(end, Pool):
+                end.close()

@@ -1,0 +1,321 @@
+"""Every call on plain keys, as a conversation with nodes.
+
+Each method is a generator, a flow: it yields a batch of commands for every round trip, and is
+sent what the nodes answered. It touches no socket and no clock. A node that fails ends a call on
+one key with its NodeError; a call on many keys goes on with the other nodes, and raises at its
+end, if the user wants to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+
+from kcache.command import (
+    ABSENT,
+    PRESENT,
+    TOO_LARGE,
+    Answers,
+    Batch,
+    Command,
+    Condition,
+    Count,
+    CountIf,
+    Delete,
+    Flush,
+    Get,
+    Gets,
+    Held,
+    Item,
+    NotANumber,
+    Refused,
+    Reply,
+    Set,
+    SetIf,
+    Token,
+    Touch,
+    Ttl,
+)
+from kcache.entry import INT_FLAGS
+from kcache.errors import DecodeError, NodeError, NodeRefused, NotACounter
+from kcache.form import Form
+from kcache.node import Node
+from kcache.route import Group, Key, Router
+
+__all__ = ["MAX_COUNT", "MAX_VALUE", "MISSING", "Flow", "Plain"]
+
+T = TypeVar("T")
+Flow: TypeAlias = Generator[Batch, Answers, T]
+
+MAX_VALUE: Final = 64 * 2**20
+"""Bytes. No node would give back more: the parsers refuse it."""
+MAX_COUNT: Final = 2**63 - 1
+_COUNT_ATTEMPTS = 1000
+
+MISSING: Final = object()
+"""Stands for no value, where None is one."""
+
+
+class Plain:
+    """The flows on plain keys of a ring.
+
+    Args:
+        nodes: of the ring, in its order.
+        router: from keys to the indexes of these nodes.
+        forms: of values, in the same order.
+        strict: whether calls on many keys raise where a node failed.
+    """
+
+    def __init__(
+        self, nodes: Sequence[Node], router: Router, forms: Sequence[Form], *, strict: bool
+    ) -> None:
+        self._nodes = nodes
+        self._router = router
+        self._forms = forms
+        self._strict = strict
+
+    def get(self, key: Key) -> Flow[Any]:
+        """The value, or MISSING."""
+        index, wire = self._router.route(key)
+        hits = yield from self._ask(index, Get((wire,)))
+        return self._loaded(index, hits[0][1], hits[0][2]) if hits else MISSING
+
+    def get_many(self, keys: Iterable[Key]) -> Flow[dict[Key, Any]]:
+        """The values that are there, by key."""
+        groups, twins = self._router.group(keys)
+        answers = yield {index: (Get(tuple(group)),) for index, group in groups.items()}
+        found: dict[Key, Any] = {}
+        failures: list[NodeError] = []
+        for index, group in groups.items():
+            hits = self._reply(index, answers, failures)
+            load = self._forms[index].load
+            for wire, flags, data in hits or ():
+                try:
+                    found[group[wire]] = load(flags, data)
+                except DecodeError:
+                    # Bytes that mean nothing are no value.
+                    continue
+        self._report(failures)
+        for key, first in twins:
+            if first in found:
+                found[key] = found[first]
+        return found
+
+    def set(self, key: Key, value: Any, ttl: float | None) -> Flow[bool]:
+        """Store a value; whether it was stored."""
+        index, wire = self._router.route(key)
+        flags, data = self._forms[index].dump(value)
+        failures: list[NodeError] = []
+        lost = yield from self._set({index: [(wire, data, flags)]}, ttl, failures)
+        if failures:
+            raise failures[0]
+        return not lost
+
+    def set_many(self, values: Mapping[Key, Any], ttl: float | None) -> Flow[list[Key]]:
+        """Store values; the keys that were not stored."""
+        groups, twins = self._router.group(values)
+        # Where several keys are one, the last of them counts.
+        last = {first: key for key, first in twins}
+        items = {index: self._items(index, group, values, last) for index, group in groups.items()}
+        failures: list[NodeError] = []
+        places = yield from self._set(items, ttl, failures)
+        self._report(failures)
+        lost = [groups[index][wire] for index, wire in places]
+        return lost + [key for key, first in twins if first in lost]
+
+    def add(self, key: Key, value: Any, ttl: float | None) -> Flow[bool]:
+        """Store a value where there is none; whether it was stored."""
+        return self._set_if(key, value, ttl, ABSENT)
+
+    def replace(self, key: Key, value: Any, ttl: float | None) -> Flow[bool]:
+        """Store a value where there is one; whether it was stored."""
+        return self._set_if(key, value, ttl, PRESENT)
+
+    def gets(self, key: Key) -> Flow[tuple[Any, Token] | None]:
+        """The value with its token."""
+        index, wire = self._router.route(key)
+        held: Held | None = yield from self._ask(index, Gets(wire))
+        if held is None:
+            return None
+        value = self._loaded(index, held.flags, held.data)
+        return None if value is MISSING else (value, held.token)
+
+    def cas(self, key: Key, value: Any, token: Token, ttl: float | None) -> Flow[bool]:
+        """Store a value if the entry is still the one of the token; whether it was stored."""
+        return self._set_if(key, value, ttl, Condition(present=None, token=token))
+
+    def delete(self, key: Key) -> Flow[bool]:
+        """Delete an entry; whether it was there."""
+        index, wire = self._router.route(key)
+        deleted: int = yield from self._ask(index, Delete((wire,)))
+        return deleted > 0
+
+    def delete_many(self, keys: Iterable[Key]) -> Flow[int]:
+        """Delete entries; how many were there."""
+        groups, _ = self._router.group(keys)
+        answers = yield {index: (Delete(tuple(group)),) for index, group in groups.items()}
+        failures: list[NodeError] = []
+        deleted = sum(self._reply(index, answers, failures) or 0 for index in groups)
+        self._report(failures)
+        return deleted
+
+    def touch(self, key: Key, ttl: float | None) -> Flow[bool]:
+        """Give an entry another ttl; whether it is there."""
+        index, wire = self._router.route(key)
+        touched: bool = yield from self._ask(index, Touch(wire, ttl))
+        return touched
+
+    def ttl(self, key: Key) -> Flow[float | None]:
+        """The seconds that an entry has left."""
+        index, wire = self._router.route(key)
+        left: float | None = yield from self._ask(index, Ttl(wire))
+        return left
+
+    def count(
+        self, key: Key, delta: int, initial: int | None, ttl: float | None
+    ) -> Flow[int | None]:
+        """Add to a counter; the new number."""
+        index, wire = self._router.route(key)
+        if initial is not None and not 0 <= initial <= MAX_COUNT:
+            raise NotACounter(f"{key!r}: initial={initial} is not in 0 .. 2**63 - 1")
+        if self._nodes[index].kind == "memcached":
+            return (yield from self._count_by_token(index, wire, delta, initial, ttl))
+        command = Count(wire, delta, initial, ttl, INT_FLAGS)
+        number: int | NotANumber | None = yield from self._ask(index, command)
+        return self._not_a_counter(wire) if isinstance(number, NotANumber) else number
+
+    def flush(self) -> Flow[bool]:
+        """Empty all nodes; whether all did."""
+        answers = yield {index: (Flush(),) for index in range(len(self._nodes))}
+        failures: list[NodeError] = []
+        for index in answers:
+            self._reply(index, answers, failures)
+        self._report(failures)
+        return not failures
+
+    def _count_by_token(
+        self, index: int, wire: bytes, delta: int, initial: int | None, ttl: float | None
+    ) -> Flow[int | None]:
+        """Count on memcached, whose own arithmetic wraps at 2**64 and counts in any text.
+
+        Every attempt that fails is another writer's that succeeded.
+        """
+        for _ in range(_COUNT_ATTEMPTS):
+            held: Held | None = yield from self._ask(index, Gets(wire))
+            if held is None:
+                if initial is None:
+                    return None
+                first = SetIf((wire, b"%d" % initial, INT_FLAGS), ttl, ABSENT)
+                if (yield from self._ask(index, first)):
+                    return initial
+                continue
+            number = self._loaded(index, held.flags, held.data)
+            if type(number) is not int or not 0 <= number <= MAX_COUNT - max(delta, 0):
+                self._not_a_counter(wire)
+            command = CountIf(wire, max(delta, -MAX_COUNT), int(held.token))
+            counted: int | None = yield from self._ask(index, command)
+            if counted is not None:
+                return counted
+        raise NodeRefused(
+            self._nodes[index], f"{wire!r} was changed {_COUNT_ATTEMPTS} times while it was counted"
+        )
+
+    def _items(
+        self, index: int, group: Group, values: Mapping[Key, Any], last: Mapping[Key, Key]
+    ) -> list[Item]:
+        dump = self._forms[index].dump
+        items = []
+        for wire, key in group.items():
+            flags, data = dump(values[last.get(key, key) if last else key])
+            items.append((wire, data, flags))
+        return items
+
+    def _set(
+        self, items: Mapping[int, list[Item]], ttl: float | None, failures: list[NodeError]
+    ) -> Flow[list[tuple[int, bytes]]]:
+        """Store items by node; what was not stored, by node and wire key.
+
+        A refused value is a new one that nobody can have, and so the old one must not be given
+        any more, either: it is deleted.
+        """
+        batch = {
+            index: (Set(fitting, ttl),)
+            for index, listed in items.items()
+            if (fitting := [item for item in listed if len(item[1]) <= MAX_VALUE])
+        }
+        answers = yield batch
+        lost: list[tuple[int, bytes]] = []
+        doomed: dict[int, list[bytes]] = {}
+        for index, listed in items.items():
+            refused = self._reply(index, answers, failures) if index in batch else ()
+            if refused is None:
+                lost += [(index, wire) for wire, _, _ in listed]
+                continue
+            wires = [wire for wire, _ in refused]
+            wires += [wire for wire, data, _ in listed if len(data) > MAX_VALUE]
+            failures += [
+                NodeRefused(self._nodes[index], reply.text)
+                for _, reply in refused
+                if not reply.is_too_large
+            ]
+            if wires:
+                doomed[index] = wires
+                lost += [(index, wire) for wire in wires]
+        if doomed:
+            # Nothing better could be said if this failed: the keys are known not to be stored.
+            yield {index: (Delete(wires),) for index, wires in doomed.items()}
+        return lost
+
+    def _set_if(self, key: Key, value: Any, ttl: float | None, condition: Condition) -> Flow[bool]:
+        index, wire = self._router.route(key)
+        flags, data = self._forms[index].dump(value)
+        refused = Refused(TOO_LARGE)
+        if len(data) <= MAX_VALUE:
+            answers = yield {index: (SetIf((wire, data, flags), ttl, condition),)}
+            replies = answers[index]
+            if isinstance(replies, NodeError):
+                raise replies
+            (refused,) = replies
+        if not isinstance(refused, Refused):
+            return bool(refused)
+        if condition is not ABSENT:
+            yield {index: (Delete((wire,)),)}
+        if refused.is_too_large:
+            return False
+        raise NodeRefused(self._nodes[index], refused.text)
+
+    def _ask(self, index: int, command: Command) -> Flow[Reply]:
+        """One command to one node; it raises NodeError."""
+        failures: list[NodeError] = []
+        answers = yield {index: (command,)}
+        reply = self._reply(index, answers, failures)
+        if failures:
+            raise failures[0]
+        return reply
+
+    def _reply(self, index: int, answers: Answers, failures: list[NodeError]) -> Reply:
+        """The reply to the only command for a node; None after a failure, which is noted."""
+        replies = answers[index]
+        if isinstance(replies, NodeError):
+            failures.append(replies)
+            return None
+        (reply,) = replies
+        if isinstance(reply, Refused):
+            failures.append(NodeRefused(self._nodes[index], reply.text))
+            return None
+        return reply
+
+    def _report(self, failures: list[NodeError]) -> None:
+        if failures and self._strict:
+            raise failures[0]
+
+    def _loaded(self, index: int, flags: int, data: bytes) -> Any:
+        try:
+            return self._forms[index].load(flags, data)
+        except DecodeError:
+            return MISSING
+
+    def _not_a_counter(self, wire: bytes) -> NoReturn:
+        raise NotACounter(
+            f"{wire!r} holds no number of 0 .. 2**63 - 1, or the sum would be beyond it"
+        )

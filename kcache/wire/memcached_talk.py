@@ -1,0 +1,277 @@
+"""What memcached is told for each command, and what its replies mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from math import ceil, inf
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, NamedTuple, NoReturn, TypeAlias
+
+from kcache.command import (
+    Command,
+    CountIf,
+    Delete,
+    Flush,
+    Get,
+    Gets,
+    Held,
+    Ping,
+    Refused,
+    Reply,
+    Set,
+    SetIf,
+    Touch,
+    Ttl,
+)
+from kcache.wire import memcached as mc
+from kcache.wire.errors import WireError
+from kcache.wire.memcached_parser import MemcachedParser, Meta
+from kcache.wire.reply import INCOMPLETE, ErrorReply, Status
+from kcache.wire.talk import Talk
+
+__all__ = ["MemcachedTalk", "exptime_of"]
+
+_MONTH = 30 * 24 * 3600
+_NEVER = 0
+_GONE = -1
+
+Raw: TypeAlias = Any
+_Reading: TypeAlias = Generator[None, Raw, Reply]
+_key_of = itemgetter(0)
+
+
+class _Plan(NamedTuple):
+    """How a command goes out, and what takes the raw replies to it, one by one."""
+
+    request: bytes
+    reading: _Reading
+    is_get: bool = False
+
+
+class MemcachedTalk(Talk):
+    """A pipeline.
+
+    Args:
+        commands: of the batch.
+        now: Unix time in seconds. memcached takes a ttl of more than 30 days for a Unix time, and
+            so must be given one.
+    """
+
+    __slots__ = ("_now", "_parser", "_plans", "_started")
+
+    def __init__(self, commands: Sequence[Command], now: float) -> None:
+        plans = [_PLANS[type(command)](command, now) for command in commands]
+        self._now = now
+        self._plans = plans[::-1]
+        self._parser = MemcachedParser()
+        self._started = False
+        super().__init__(commands, b"".join(plan.request for plan in plans))
+
+    def receive(self, data: bytes) -> bool:
+        """Take bytes that came; whether all replies are there, now."""
+        parser = self._parser
+        parser.feed(data)
+        while self._plans:
+            plan = self._plans[-1]
+            if not self._started:
+                next(plan.reading)
+                self._started = True
+            raw = parser.next_values() if plan.is_get else parser.next_reply()
+            if raw is INCOMPLETE:
+                return False
+            try:
+                plan.reading.send(raw)
+            except StopIteration as end:
+                self.replies.append(end.value)
+                self._plans.pop()
+                self._started = False
+        if not parser.is_idle:
+            raise WireError("more replies than commands", b"")
+        return True
+
+    def again(self) -> MemcachedTalk:
+        """The same commands, to be said once more from the beginning."""
+        return MemcachedTalk(self.commands, self._now)
+
+    @property
+    def missing(self) -> int:
+        """So many bytes at least are still to come."""
+        return self._parser.missing
+
+
+def exptime_of(ttl: float | None, now: float) -> int:
+    """A ttl as memcached has it: whole seconds, or a Unix time.
+
+    Its clock ticks once a second, so that a second may be over at once; one is added. What lies
+    beyond the year 2038 is clamped: it cannot count further.
+
+    Args:
+        ttl: seconds; None for no end, zero or less for gone at once.
+        now: Unix time in seconds.
+    """
+    if ttl is None:
+        return _NEVER
+    if ttl <= 0:
+        return _GONE
+    if ttl <= _MONTH - 1:
+        return ceil(ttl) + 1
+    return ceil(min(now + ttl + 1, mc.MAX_EXPTIME))
+
+
+def _get(command: Get, _now: float) -> _Plan:
+    keys = command.keys
+    request = mc.encode_get(keys[0]) if len(keys) == 1 else mc.encode_get_many(keys)
+    return _Plan(request, _read_hits(keys), is_get=True)
+
+
+def _read_hits(keys: Sequence[bytes]) -> _Reading:
+    raw = yield
+    if isinstance(raw, ErrorReply):
+        return _refused(raw)
+    # The reply to another call would have other keys.
+    if not set(keys).issuperset(map(_key_of, raw)):
+        raise WireError("keys that nobody asked for", repr(raw[0][0]).encode())
+    return raw
+
+
+def _gets(command: Gets, _now: float) -> _Plan:
+    return _Plan(mc.encode_mg(command.key, b"kfcv"), _read_held(command.key))
+
+
+def _read_held(key: bytes) -> _Reading:
+    raw = yield
+    if not isinstance(raw, Meta):
+        return _refused(raw) or _fail(raw)
+    # Some versions of memcached give the key with a miss, too.
+    if raw.code == b"EN":
+        return None
+    if raw.data is None or raw.flag(b"k") != key:
+        _fail(raw)
+    return Held(_number(raw, b"f"), raw.data, _number(raw, b"c"))
+
+
+def _set(command: Set, now: float) -> _Plan:
+    exptime = exptime_of(command.ttl, now)
+    request = mc.encode_set_many((key, data, flags, exptime) for key, data, flags in command.items)
+    return _Plan(request, _read_set(command))
+
+
+def _read_set(command: Set) -> _Reading:
+    refused = []
+    for key, _, _ in command.items:
+        raw = yield
+        if raw != _DONE:
+            refused.append((key, _refused(raw) or _fail(raw)))
+    return refused
+
+
+def _set_if(command: SetIf, now: float) -> _Plan:
+    (key, data, flags), condition = command.item, command.condition
+    exptime = exptime_of(command.ttl, now)
+    if condition.token is None:
+        mode = b"R" if condition.present else b"E"
+        request = mc.encode_ms(key, data, flags, exptime, mode=mode)
+    elif isinstance(condition.token, int):
+        request = mc.encode_ms(key, data, flags, exptime, cas=condition.token)
+    else:
+        # The token is of a node of another kind, and so of another entry.
+        return _Plan(mc.MN, _read_word({_PONG: False}))
+    return _Plan(request, _read_word({_DONE: True, **dict.fromkeys(_NOT_STORED, False)}))
+
+
+def _delete(command: Delete, _now: float) -> _Plan:
+    return _Plan(b"".join(map(mc.encode_md, command.keys)), _read_deletes(len(command.keys)))
+
+
+def _read_deletes(count: int) -> _Reading:
+    deleted, refused = 0, None
+    for _ in range(count):
+        raw = yield
+        if raw == _DONE:
+            deleted += 1
+        elif raw != _NOT_FOUND:
+            refused = _refused(raw) or _fail(raw)
+    return deleted if refused is None else refused
+
+
+def _touch(command: Touch, now: float) -> _Plan:
+    request = mc.encode_mg(command.key, b"", exptime=exptime_of(command.ttl, now))
+    return _Plan(request, _read_word({_DONE: True, _NONE: False}))
+
+
+def _ttl(command: Ttl, _now: float) -> _Plan:
+    return _Plan(mc.encode_mg(command.key, b"t"), _read_ttl())
+
+
+def _read_ttl() -> _Reading:
+    raw = yield
+    if raw == _NONE:
+        return None
+    if not isinstance(raw, Meta) or raw.code != b"HD":
+        return _refused(raw) or _fail(raw)
+    return inf if raw.flag(b"t") == b"-1" else float(_number(raw, b"t"))
+
+
+def _count_if(command: CountIf, _now: float) -> _Plan:
+    key, delta, token = command
+    request = mc.encode_ma(key, abs(delta), decrement=delta < 0, cas=token)
+    return _Plan(request, _read_count())
+
+
+def _read_count() -> _Reading:
+    raw = yield
+    if raw in _NOT_STORED:
+        return None
+    if isinstance(raw, Meta) and raw.data is not None and raw.data.isdigit():
+        return int(raw.data)
+    return _refused(raw) or _fail(raw)
+
+
+def _flush(_command: Flush, _now: float) -> _Plan:
+    return _Plan(mc.FLUSH_ALL, _read_word({Status(b"OK"): True}))
+
+
+def _ping(_command: Ping, _now: float) -> _Plan:
+    return _Plan(mc.MN, _read_word({_PONG: True}))
+
+
+_PLANS: Mapping[type[Command], Callable[[Any, float], _Plan]] = MappingProxyType(
+    {
+        Get: _get,
+        Gets: _gets,
+        Set: _set,
+        SetIf: _set_if,
+        Delete: _delete,
+        Touch: _touch,
+        Ttl: _ttl,
+        CountIf: _count_if,
+        Flush: _flush,
+        Ping: _ping,
+    }
+)
+
+_DONE, _NOT_FOUND, _NONE, _PONG = Meta(b"HD"), Meta(b"NF"), Meta(b"EN"), Meta(b"MN")
+_NOT_STORED = (Meta(b"NS"), Meta(b"EX"), _NOT_FOUND)
+
+
+def _read_word(meanings: Mapping[Any, bool]) -> _Reading:
+    raw = yield
+    if raw in meanings:
+        return meanings[raw]
+    return _refused(raw) or _fail(raw)
+
+
+def _refused(raw: Raw) -> Refused | None:
+    return Refused(str(raw)) if isinstance(raw, ErrorReply) else None
+
+
+def _fail(raw: Raw) -> NoReturn:
+    raise WireError("not a reply to this command", repr(raw).encode())
+
+
+def _number(meta: Meta, letter: bytes) -> int:
+    digits = meta.flag(letter)
+    if digits is None or not digits.isdigit():
+        _fail(meta)
+    return int(digits)

@@ -1,0 +1,1 @@
+"""Servers and proxies that do wrong, for tests of what kcache makes of it."""
