@@ -38,12 +38,15 @@ def execute(store: MemoryStore, commands: Sequence[Command]) -> list[Reply]:
 
 def _get(store: MemoryStore, command: Get) -> list[Hit]:
     found = ((key, store.get(key)) for key in command.keys)
-    return [(key, entry.flags, entry.data) for key, entry in found if entry is not None]
+    return [(key, entry[1], entry[0]) for key, entry in found if entry is not None]
 
 
 def _gets(store: MemoryStore, command: Gets) -> Held | None:
     entry = store.get(command.key)
-    return None if entry is None else Held(entry.flags, entry.data, entry.token)
+    if entry is None:
+        return None
+    data, flags, token, _ = entry
+    return Held(flags, data, token)
 
 
 def _set(store: MemoryStore, command: Set) -> list[tuple[bytes, Refused]]:
@@ -60,7 +63,7 @@ def _set_if(store: MemoryStore, command: SetIf) -> bool:
     if token is not None and not isinstance(token, int):
         # It is of a node of another kind, and so of another entry.
         return False
-    return store.store(key, data, flags, command.ttl, present=present, token=token)
+    return store.store_if(key, data, flags, command.ttl, present=present, token=token)
 
 
 def _delete(store: MemoryStore, command: Delete) -> int:

@@ -62,7 +62,7 @@ class Model(RuleBasedStateMachine):
     @rule(key=KEYS, data=DATA, ttl=TTLS, present=st.booleans())
     def add_or_replace(self, key: bytes, data: bytes, ttl: float | None, present: bool) -> None:  # noqa: FBT001
         expected = (self.live(key) is not None) == present
-        assert self.store.store(key, data, 0, ttl, present=present) == expected
+        assert self.store.store_if(key, data, 0, ttl, present=present) == expected
         if expected:
             self.put(key, data, 0, ttl)
 
@@ -70,18 +70,18 @@ class Model(RuleBasedStateMachine):
     def remember_token(self, key: bytes) -> None:
         entry = self.store.get(key)
         if entry is not None:
-            self.tokens[key] = entry.token
+            self.tokens[key] = entry[2]
 
     @precondition(lambda self: self.tokens)
     @rule(data=DATA, ttl=TTLS, choice=st.data())
     def cas(self, data: bytes, ttl: float | None, choice: st.DataObject) -> None:
         key = choice.draw(st.sampled_from(sorted(self.tokens)))
         entry = self.store.get(key)
-        expected = entry is not None and entry.token == self.tokens[key]
-        assert self.store.store(key, data, 0, ttl, token=self.tokens[key]) == expected
+        expected = entry is not None and entry[2] == self.tokens[key]
+        assert self.store.store_if(key, data, 0, ttl, token=self.tokens[key]) == expected
         if expected:
             self.put(key, data, 0, ttl)
-            assert not self.store.store(key, data, 0, ttl, token=self.tokens[key])
+            assert not self.store.store_if(key, data, 0, ttl, token=self.tokens[key])
 
     @rule(key=KEYS)
     def delete(self, key: bytes) -> None:
@@ -124,7 +124,7 @@ class Model(RuleBasedStateMachine):
         for key in (b"a", b"b", b"c", b"d"):
             expected = self.live(key)
             entry = self.store.get(key)
-            assert (None if entry is None else (entry.data, entry.flags, entry.expires)) == expected
+            assert (None if entry is None else (entry[0], entry[1], entry[3])) == expected
             left = None if expected is None else expected[2] - self.clock.now
             assert self.store.ttl(key) == left
 
@@ -182,7 +182,7 @@ def test_threads_share_a_store() -> None:
                 key = b"%d" % ((i * seed) % 97)
                 store.store(key, key * 3, seed, 10.0)
                 entry = store.get(key)
-                assert entry is None or entry.data == key * 3
+                assert entry is None or entry[0] == key * 3
                 store.delete(b"%d" % (i % 97))
                 store.count(b"total", 1, 0, 2, None)
         except BaseException as error:  # noqa: BLE001 - told by the main thread
@@ -197,7 +197,7 @@ def test_threads_share_a_store() -> None:
     assert len(store) <= 50
     keys = [*(b"%d" % i for i in range(97)), b"total"]
     assert store.size == sum(
-        len(key) + len(entry.data) + 300 for key in keys if (entry := store.get(key))
+        len(key) + len(entry[0]) + 300 for key in keys if (entry := store.get(key))
     )
 
 

@@ -168,7 +168,7 @@ _CONTAINERS = frozenset({dict, list})
 def _is_plain(value: Any) -> bool:
     """Whether a value that ormsgpack took is of plain types alone. One level at a time."""
     level: list[Iterable[Any]] = [[value]]
-    while level:
+    while True:
         kinds = set(map(type, chain.from_iterable(level)))
         if not kinds <= _PLAIN_TYPES:
             return False
@@ -179,4 +179,3 @@ def _is_plain(value: Any) -> bool:
             for item in chain.from_iterable(level)
             if type(item) in _CONTAINERS
         ]
-    return True

@@ -78,6 +78,7 @@ def test_damaged_values_are_decoded_or_refused(value: Any, choice: random.Random
 BAD = {
     "unknown leaf": packed(Ext(99, b"")),
     "unknown container": packed(Ext(9, b""), 1),
+    "a dataclass of an unknown kind": packed(Ext(9, b"tests.codec.values.Point"), "x", 1, "y", 2),
     "a container's mark elsewhere": packed(1, Ext(tags.TUPLE, b"")),
     "a lonely key": packed(Ext(tags.DICT, b""), 1),
     "a key that cannot be hashed": packed(Ext(tags.DICT, b""), [1], 2),
