@@ -33,6 +33,7 @@ DEFAULT_TIMEOUT = 0.5
 _PRIVATE = "private"
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Key)
 OnError = Literal["miss", "raise"]
 
 
@@ -184,7 +185,7 @@ class Cache:
         value = self.get(key, MISSING)
         return MISS if value is MISSING else Hit(value)
 
-    def get_many(self, keys: Iterable[Key]) -> dict[Key, Any]:
+    def get_many(self, keys: Iterable[K]) -> dict[K, Any]:
         """The values of the entries that are there, by key.
 
         All nodes are asked at once; one that fails costs its own keys only.
@@ -226,7 +227,7 @@ class Cache:
             return False
         return done is True
 
-    def set_many(self, values: Mapping[Key, Any], ttl: Ttl | _Unset = UNSET) -> list[Key]:
+    def set_many(self, values: Mapping[K, Any], ttl: Ttl | _Unset = UNSET) -> list[K]:
         """Store values; the keys of those that were not stored.
 
         Raises:
@@ -426,7 +427,7 @@ def _checked_timeout(timeout: float) -> float:
     return timeout
 
 
-def _several(keys: Iterable[Key]) -> Iterable[Key]:
+def _several(keys: Iterable[K]) -> Iterable[K]:
     if isinstance(keys, (str, bytes)):
         raise TypeError(f"keys are given as a list; this is one key: {keys[:80]!r}")
     return keys

@@ -45,6 +45,7 @@ from kcache.route import Group, Key, Router
 __all__ = ["MAX_COUNT", "MAX_VALUE", "MISSING", "Flow", "Plain"]
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Key)
 Flow: TypeAlias = Generator[Batch, Answers, T]
 
 MAX_VALUE: Final = 64 * 2**20
@@ -80,11 +81,11 @@ class Plain:
         hits = yield from self._ask(index, Get((wire,)))
         return self._loaded(index, hits[0][1], hits[0][2]) if hits else MISSING
 
-    def get_many(self, keys: Iterable[Key]) -> Flow[dict[Key, Any]]:
+    def get_many(self, keys: Iterable[K]) -> Flow[dict[K, Any]]:
         """The values that are there, by key."""
         groups, twins = self._router.group(keys)
         answers = yield {index: (Get(tuple(group)),) for index, group in groups.items()}
-        found: dict[Key, Any] = {}
+        found: dict[K, Any] = {}
         failures: list[NodeError] = []
         for index, group in groups.items():
             hits = self._reply(index, answers, failures)
@@ -111,7 +112,7 @@ class Plain:
             raise failures[0]
         return not lost
 
-    def set_many(self, values: Mapping[Key, Any], ttl: float | None) -> Flow[list[Key]]:
+    def set_many(self, values: Mapping[K, Any], ttl: float | None) -> Flow[list[K]]:
         """Store values; the keys that were not stored."""
         groups, twins = self._router.group(values)
         # Where several keys are one, the last of them counts.
@@ -221,7 +222,7 @@ class Plain:
         )
 
     def _items(
-        self, index: int, group: Group, values: Mapping[Key, Any], last: Mapping[Key, Key]
+        self, index: int, group: Group[K], values: Mapping[K, Any], last: Mapping[K, K]
     ) -> list[Item]:
         dump = self._forms[index].dump
         items = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from kcache.key import wire_key
 from kcache.ring import Ring
@@ -11,7 +11,8 @@ from kcache.ring import Ring
 __all__ = ["REMEMBERED_ROUTES", "Group", "Key", "Router"]
 
 Key: TypeAlias = str | bytes
-Group: TypeAlias = dict[bytes, Key]
+K = TypeVar("K", bound=Key)
+Group: TypeAlias = dict[bytes, K]
 """The keys of one node: from the wire key to the user's."""
 
 REMEMBERED_ROUTES = 8192
@@ -45,7 +46,7 @@ class Router:
         found = self.seen.get(key)
         return self._remember(key) if found is None else found
 
-    def group(self, keys: Iterable[Key]) -> tuple[dict[int, Group], list[tuple[Key, Key]]]:
+    def group(self, keys: Iterable[K]) -> tuple[dict[int, Group[K]], list[tuple[K, K]]]:
         """Sort keys by the node that owns them.
 
         Returns:
@@ -55,8 +56,8 @@ class Router:
         Raises:
             InvalidKey: as for `route`.
         """
-        groups: dict[int, Group] = {}
-        twins: list[tuple[Key, Key]] = []
+        groups: dict[int, Group[K]] = {}
+        twins: list[tuple[K, K]] = []
         listed = keys if isinstance(keys, (list, tuple, dict)) else list(keys)
         # So many keys would only drive each other out.
         route = self.route if len(listed) <= REMEMBERED_ROUTES else self._route
