@@ -28,12 +28,12 @@ MAX_STAMP = 0xFFFF
 
 _COMPRESSION = 0x0F
 _STAMPED = 0x10
-_KNOWN_FLAGS = _COMPRESSION | _STAMPED
+_UNKNOWN_FLAGS = ~(_COMPRESSION | _STAMPED)
 
 _head = Struct("<3sBBB")
-_stamp_length = Struct("<H")
+_stamped_head = Struct("<3sBBBH")
 _trailer = Struct("<I3s")
-_HEAD_SIZE, _TRAILER_SIZE = _head.size, _trailer.size
+_HEAD_SIZE, _STAMP_START, _TRAILER_SIZE = _head.size, _stamped_head.size, _trailer.size
 _LEAST = _HEAD_SIZE + _TRAILER_SIZE
 # A CRC-32 that goes on over its own value always ends at this, and with TAIL after it at that.
 _RESIDUE = 0x2144DF1C
@@ -77,11 +77,11 @@ def pack(
     if stamp:
         if len(stamp) > MAX_STAMP:
             raise EncodeError(f"a stamp of {len(stamp)} bytes; the limit is {MAX_STAMP}")
-        head = _head.pack(HEAD, version, compression | _STAMPED, codec)
-        head += _stamp_length.pack(len(stamp)) + stamp
+        flags = compression | _STAMPED
+        body = _stamped_head.pack(HEAD, version, flags, codec, len(stamp)) + stamp + payload
     else:
-        head = _head.pack(HEAD, version, compression, codec)
-    return b"".join((head, payload, _trailer.pack(crc32(payload, crc32(head)), TAIL)))
+        body = _head.pack(HEAD, version, compression, codec) + payload
+    return body + _trailer.pack(crc32(body), TAIL)
 
 
 def unpack(data: bytes) -> Frame:
@@ -94,20 +94,20 @@ def unpack(data: bytes) -> Frame:
         >>> unpack(pack(b"Ada", codec=1))
         Frame(payload=b'Ada', codec=1, compression=0, stamp=b'', version=1)
     """
-    if len(data) < _LEAST or data[: len(HEAD)] != HEAD:
+    if len(data) < _LEAST or not data.startswith(HEAD):
         raise DecodeError("not a frame")
     if crc32(data) != _SOUND:
         raise DecodeError("a damaged frame: its checksum is wrong")
     version, flags, codec = data[3], data[4], data[5]
-    if version not in VERSIONS or flags & ~_KNOWN_FLAGS:
+    if version not in VERSIONS or flags & _UNKNOWN_FLAGS:
         raise DecodeError(f"a frame of version {version} with flags {flags:#x} is not read here")
     start, stamp = _HEAD_SIZE, b""
     if flags & _STAMPED:
-        first = start + _stamp_length.size
-        start = first + int.from_bytes(data[start:first], "little")
+        # In a frame too short for a stamp, these are bytes of the trailer.
+        start = _STAMP_START + data[6] + (data[7] << 8)
         if start > len(data) - _TRAILER_SIZE:
             raise DecodeError("a frame whose stamp is longer than itself")
-        stamp = data[first:start]
+        stamp = data[_STAMP_START:start]
     payload = data[start:-_TRAILER_SIZE]
     return _made((payload, codec, flags & _COMPRESSION, stamp, version))
 

@@ -181,7 +181,7 @@ def test_bytes_that_are_no_text_are_raw_on_redis(value: bytes) -> None:
 )
 def test_a_frame_says_what_encoded_it(value: Any, codec: int, payload: bytes) -> None:
     read = frame.unpack(Entries().frame(value))
-    assert (read.codec, read.payload) == (codec, payload)
+    assert (read.codec, read.payload, read.stamp) == (codec, payload, b"")
     assert form(ENTRIES.unframe(frame.pack(payload, codec))[0]) == form(value)
 
 
