@@ -24,6 +24,7 @@ __all__ = [
     "Value",
     "parse_metas",
     "parse_value",
+    "parse_values",
 ]
 
 
@@ -79,6 +80,9 @@ _FLAGS = {b"%d" % flags: flags for flags in range(_PREPARED)}
 _SIZES = dict(_FLAGS)
 _LAST_SIZES = {digits + b"\r": size for digits, size in _SIZES.items()}
 
+_DIGITS = [b"%d\r" % size for size in range(4 * _PREPARED)]
+_LAST_PARTS = [b"END", b""]
+
 _END = b"END\r\n"
 _ONE_HIT_END = b"\r\nEND\r\n"
 _CODES = frozenset([b"HD", b"EN", b"NF", b"NS", b"EX", b"MN"])
@@ -109,6 +113,33 @@ def parse_value(data: bytes) -> Value | End | Incomplete:
         # It is another reply, or not complete.
         pass
     return INCOMPLETE
+
+
+def parse_values(data: bytes) -> list[Hit] | Incomplete:
+    """The hits of a text `get` of many keys that `data` is, if no value holds a CRLF.
+
+    `INCOMPLETE` if it is anything else, or more. The keys may be of any length. Split at each
+    CRLF, lines and values take turns; where every line names the length of the value after it,
+    they are what they seem.
+    """
+    parts = data.split(CRLF)
+    if parts[-2:] != _LAST_PARTS or len(parts) % 2:
+        return INCOMPLETE
+    values = parts[1:-2:2]
+    # Each line ends with a CR again, which shows that its words are those of one line.
+    words = (b"\r ".join(parts[:-2:2]) + b"\r").split(b" ") if values else []
+    try:
+        sizes = list(map(_DIGITS.__getitem__, map(len, values)))
+        flags = list(map(_FLAGS.__getitem__, words[2::4]))
+    except (IndexError, KeyError):
+        return INCOMPLETE
+    if (
+        words[3::4] != sizes
+        or words[::4] != [b"VALUE"] * len(sizes)
+        or len(words) != 4 * len(sizes)
+    ):
+        return INCOMPLETE
+    return list(zip(words[1::4], flags, values, strict=True))
 
 
 def parse_metas(data: bytes, count: int = 1) -> list[Meta] | Incomplete:

@@ -26,7 +26,7 @@ from kcache.command import (
 )
 from kcache.wire import memcached as mc
 from kcache.wire.errors import WireError
-from kcache.wire.memcached_parser import MemcachedParser, Meta
+from kcache.wire.memcached_parser import Hit, MemcachedParser, Meta, parse_values
 from kcache.wire.reply import INCOMPLETE, ErrorReply, Status
 from kcache.wire.talk import Talk
 
@@ -35,6 +35,7 @@ __all__ = ["MemcachedTalk", "exptime_of"]
 _MONTH = 30 * 24 * 3600
 _NEVER = 0
 _GONE = -1
+_DONE_BYTES = b"HD\r\n"
 
 Raw: TypeAlias = Any
 _Reading: TypeAlias = Generator[None, Raw, Reply]
@@ -42,11 +43,16 @@ _key_of = itemgetter(0)
 
 
 class _Plan(NamedTuple):
-    """How a command goes out, and what takes the raw replies to it, one by one."""
+    """How a command goes out, and what takes the raw replies to it, one by one.
+
+    `at_once` makes the reply of the bytes, where they are all of it and of the commonest form;
+    INCOMPLETE otherwise.
+    """
 
     request: bytes
     reading: _Reading
     is_get: bool = False
+    at_once: Callable[[bytes], Reply] | None = None
 
 
 class MemcachedTalk(Talk):
@@ -64,13 +70,17 @@ class MemcachedTalk(Talk):
         plans = [_PLANS[type(command)](command, now) for command in commands]
         self._now = now
         self._plans = plans[::-1]
-        self._parser = MemcachedParser()
+        self._parser: MemcachedParser | None = None
         self._started = False
-        super().__init__(commands, b"".join(plan.request for plan in plans))
+        super().__init__(commands, b"".join([plan.request for plan in plans]))
 
     def receive(self, data: bytes) -> bool:
         """Take bytes that came; whether all replies are there, now."""
         parser = self._parser
+        if parser is None:
+            if self._is_done_at_once(data):
+                return True
+            self._parser = parser = MemcachedParser()
         parser.feed(data)
         while self._plans:
             plan = self._plans[-1]
@@ -90,6 +100,16 @@ class MemcachedTalk(Talk):
             raise WireError("more replies than commands", b"")
         return True
 
+    def _is_done_at_once(self, data: bytes) -> bool:
+        (plan, *others) = self._plans
+        if others or plan.at_once is None:
+            return False
+        reply = plan.at_once(data)
+        if reply is INCOMPLETE:
+            return False
+        self.replies.append(reply)
+        return True
+
     def again(self) -> MemcachedTalk:
         """The same commands, to be said once more from the beginning."""
         return MemcachedTalk(self.commands, self._now)
@@ -97,7 +117,7 @@ class MemcachedTalk(Talk):
     @property
     def missing(self) -> int:
         """So many bytes at least are still to come."""
-        return self._parser.missing
+        return 1 if self._parser is None else self._parser.missing
 
 
 def exptime_of(ttl: float | None, now: float) -> int:
@@ -122,17 +142,24 @@ def exptime_of(ttl: float | None, now: float) -> int:
 def _get(command: Get, _now: float) -> _Plan:
     keys = command.keys
     request = mc.encode_get(keys[0]) if len(keys) == 1 else mc.encode_get_many(keys)
-    return _Plan(request, _read_hits(keys), is_get=True)
+
+    def at_once(data: bytes) -> Reply:
+        hits = parse_values(data)
+        return hits if hits is INCOMPLETE else _asked(keys, hits)
+
+    return _Plan(request, _read_hits(keys), is_get=True, at_once=at_once)
 
 
 def _read_hits(keys: Sequence[bytes]) -> _Reading:
     raw = yield
-    if isinstance(raw, ErrorReply):
-        return _refused(raw)
-    # The reply to another call would have other keys.
-    if not set(keys).issuperset(map(_key_of, raw)):
-        raise WireError("keys that nobody asked for", repr(raw[0][0]).encode())
-    return raw
+    return _refused(raw) or _asked(keys, raw)
+
+
+def _asked(keys: Sequence[bytes], hits: list[Hit]) -> list[Hit]:
+    """The hits, if somebody asked for them: the reply to another call has other keys."""
+    if not set(keys).issuperset(map(_key_of, hits)):
+        raise WireError("keys that nobody asked for", repr(hits[0][0]).encode())
+    return hits
 
 
 def _gets(command: Gets, _now: float) -> _Plan:
@@ -154,7 +181,12 @@ def _read_held(key: bytes) -> _Reading:
 def _set(command: Set, now: float) -> _Plan:
     exptime = exptime_of(command.ttl, now)
     request = mc.encode_set_many((key, data, flags, exptime) for key, data, flags in command.items)
-    return _Plan(request, _read_set(command))
+    all_done = _DONE_BYTES * len(command.items)
+    return _Plan(
+        request,
+        _read_set(command),
+        at_once=lambda data: [] if data == all_done else INCOMPLETE,
+    )
 
 
 def _read_set(command: Set) -> _Reading:

@@ -43,36 +43,55 @@ Raw: TypeAlias = Any
 
 
 class _Plan(NamedTuple):
-    """How a command goes out, and what becomes of the raw replies to it."""
+    """How a command goes out, and what becomes of the raw replies to it.
+
+    `at_once` makes the reply of the bytes, where they are all of it and of the commonest form;
+    INCOMPLETE otherwise.
+    """
 
     request: bytes
     expected: int
     read: Callable[[list[Raw]], Reply]
+    at_once: Callable[[bytes], Reply] | None = None
 
 
 class RedisTalk(Talk):
     """A pipeline."""
 
-    __slots__ = ("_count", "_parser", "_plans")
+    __slots__ = ("_parser", "_plans")
 
     def __init__(self, commands: Sequence[Command]) -> None:
         self._plans = [_PLANS[type(command)](command) for command in commands]
-        self._count = sum(plan.expected for plan in self._plans)
-        self._parser = resp.RespParser()
-        super().__init__(commands, b"".join(plan.request for plan in self._plans))
+        self._parser: resp.RespParser | None = None
+        super().__init__(commands, b"".join([plan.request for plan in self._plans]))
 
     def receive(self, data: bytes) -> bool:
         """Take bytes that came; whether all replies are there, now."""
-        self._parser.feed(data)
-        raw = self._parser.next_replies(self._count)
+        parser = self._parser
+        if parser is None:
+            if self._is_done_at_once(data):
+                return True
+            self._parser = parser = resp.RespParser()
+        parser.feed(data)
+        raw = parser.next_replies(sum(plan.expected for plan in self._plans))
         if raw is INCOMPLETE:
             return False
-        if not self._parser.is_idle:
+        if not parser.is_idle:
             raise WireError("more replies than commands", b"")
         at = 0
         for plan in self._plans:
             self.replies.append(plan.read(raw[at : at + plan.expected]))
             at += plan.expected
+        return True
+
+    def _is_done_at_once(self, data: bytes) -> bool:
+        (plan, *others) = self._plans
+        if others or plan.at_once is None:
+            return False
+        reply = plan.at_once(data)
+        if reply is INCOMPLETE:
+            return False
+        self.replies.append(reply)
         return True
 
     def again(self) -> RedisTalk:
@@ -82,7 +101,7 @@ class RedisTalk(Talk):
     @property
     def missing(self) -> int:
         """So many bytes at least are still to come."""
-        return self._parser.missing
+        return 1 if self._parser is None else self._parser.missing
 
 
 def px_of(ttl: float) -> int:
@@ -94,7 +113,12 @@ def _get(command: Get) -> _Plan:
     keys = command.keys
     if len(keys) == 1:
         return _Plan(resp.encode_get(keys[0]), 1, lambda raw: _hits(keys, raw))
-    return _Plan(resp.encode_mget(keys), 1, lambda raw: _hits(keys, raw[0]))
+
+    def at_once(data: bytes) -> Reply:
+        values = resp.parse_bulks(data)
+        return values if values is INCOMPLETE else _hits(keys, values)
+
+    return _Plan(resp.encode_mget(keys), 1, lambda raw: _hits(keys, raw[0]), at_once)
 
 
 def _hits(keys: Sequence[bytes], values: Raw) -> Reply:
@@ -139,7 +163,13 @@ def _set(command: Set) -> _Plan:
             if reply != resp.OK
         ]
 
-    return _Plan(b"".join(requests), len(requests), read)
+    all_ok = resp.OK_BYTES * len(requests)
+    return _Plan(
+        b"".join(requests),
+        len(requests),
+        read,
+        lambda data: [] if data == all_ok else INCOMPLETE,
+    )
 
 
 def _set_if(command: SetIf) -> _Plan:

@@ -32,7 +32,10 @@ Reply: TypeAlias = "bytes | int | Status | ErrorReply | list[Reply] | None"
 OK: Final = Status(b"OK")
 OK_BYTES: Final = b"+OK\r\n"
 _NULL = b"$-1\r\n"
+_NULL_HEAD = b"$-1"
 _PREPARED = 1024
+# By the length of a body: the head before it.
+_HEADS = [b"$%d" % size for size in range(4 * _PREPARED)]
 _STATUSES = {status.text: status for status in (OK, Status(b"QUEUED"), Status(b"PONG"))}
 # The last one is for no bytes at all.
 _KINDS = frozenset([b"$", b"*", b":", b"+", b"-", b""])
@@ -114,15 +117,45 @@ def parse_bulk(data: bytes) -> bytes | Incomplete | None:
 
 def parse_bulks(data: bytes) -> list[bytes | None] | Incomplete:
     """The array of bulks and nulls that `data` is; `INCOMPLETE` if it is anything else, or more."""
+    found = _split_bulks(data)
+    if found is not INCOMPLETE:
+        return found
     start = data.find(b"\n") + 1
     count = natural(data[1 : start - 2], len(data))
     if data[:1] != b"*" or count < 0:
         return INCOMPLETE
-    found: list[Reply] = []
-    end = _run(data, start, found, count, _NEXT_NULLS)
-    if len(found) == count and data[end:] == CRLF:
-        return cast("list[bytes | None]", found)
+    walked: list[Reply] = []
+    end = _run(data, start, walked, count, _NEXT_NULLS)
+    if len(walked) == count and data[end:] == CRLF:
+        return cast("list[bytes | None]", walked)
     return INCOMPLETE
+
+
+def _split_bulks(data: bytes) -> list[bytes | None] | Incomplete:
+    """The same for bulks that hold no CRLF, in a quarter of the time.
+
+    Split at each CRLF, heads and bodies take turns. Where every head names the length of the body
+    after it, they are what they seem: read from the first to the last, none could be cut otherwise.
+    """
+    if _NULL in data:
+        # A null gets a body, which is empty and none that its head could name.
+        data = data.replace(_NULL, _NULL + CRLF)
+    parts = data.split(CRLF)
+    heads, bodies = parts[1:-1:2], parts[2:-1:2]
+    if len(heads) != len(bodies) or parts[-1] or parts[0] != b"*%d" % len(heads):
+        return INCOMPLETE
+    try:
+        expected = list(map(_HEADS.__getitem__, map(len, bodies)))
+    except IndexError:
+        return INCOMPLETE
+    if heads == expected:
+        return cast("list[bytes | None]", bodies)
+    found: list[bytes | None] = []
+    for head, body, named in zip(heads, bodies, expected, strict=True):
+        if head != named and (body or head != _NULL_HEAD):
+            return INCOMPLETE
+        found.append(body if head == named else None)
+    return found
 
 
 def _run(data: bytes, at: int, found: list[Reply], count: int, whole: Mapping[bytes, Reply]) -> int:

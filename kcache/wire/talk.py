@@ -30,7 +30,7 @@ class Talk(ABC):
         self.commands = commands
         self.request = request
         self.replies: list[Reply] = []
-        self.is_harmless = all(type(command) in HARMLESS for command in commands)
+        self.is_harmless = HARMLESS.issuperset(map(type, commands))
 
     @abstractmethod
     def receive(self, data: bytes) -> bool:

@@ -19,6 +19,7 @@ from kcache.wire.memcached_parser import (
     Value,
     parse_metas,
     parse_value,
+    parse_values,
 )
 from kcache.wire.reply import INCOMPLETE, ErrorReply, Limits, Status
 from tests.wire import memcached_reference as reference
@@ -309,6 +310,20 @@ def test_round_trip_of_values(values: list[Value], random: Random) -> None:
     expected = [value[:3] for value in values]
     assert values_of([data]) == expected
     assert values_of(cut(data, random)) == expected
+    at_once = parse_values(data)
+    simple = all(b"\r\n" not in v.data and v.cas is None and v.flags < 1024 for v in values)
+    assert at_once == expected if simple else at_once in (INCOMPLETE, expected)
+
+
+def test_values_at_once_are_a_whole_reply_and_nothing_else() -> None:
+    values = [Value(b"k%d" % i, i, b"x" * i) for i in range(40)]
+    data = reference.stream(*values, END)
+    assert parse_values(data) == [value[:3] for value in values]
+    assert parse_values(b"END\r\n") == []
+    for head, tail in halves(data):
+        if tail:
+            assert parse_values(head) is INCOMPLETE
+            assert parse_values(data + tail) is INCOMPLETE
 
 
 @given(some_values, st.binary(min_size=1, max_size=9))
@@ -386,6 +401,10 @@ def test_fuzzed_values_are_read_as_the_reference_reads_them() -> None:
             except WireError:
                 got.append(WireError)
             assert got == expected
+        at_once = parse_values(data)
+        # Whoever calls it compares the keys with those it asked for, none of which is longer.
+        if at_once is not INCOMPLETE and all(len(key) <= 250 for key, _, _ in at_once):
+            assert [at_once] == expected
 
 
 def expected_values(data: bytes) -> list[object]:
