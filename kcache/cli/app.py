@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
-import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ import kcache
 from kcache.cli.compare import compare
 from kcache.cli.demo import demo
 from kcache.cli.locate import locate
-from kcache.cli.output import printable
+from kcache.cli.output import complain, printable
+from kcache.cli.ping import ping
 from kcache.cli.plan import plan
 from kcache.cli.show import show
 from kcache.cli.simulate import simulate
@@ -26,6 +27,7 @@ __all__ = ["run"]
 _FAILURE = 1
 _MISUSE = 2
 _INTERRUPTED = 130
+_UNHEARD = logging.NullHandler()
 
 
 @click.group(name="kcache", context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,7 +47,7 @@ def ring() -> None:
 
 for command in (show, plan, simulate, compare):
     ring.add_command(command)
-for command in (demo, locate):
+for command in (demo, locate, ping):
     cli.add_command(command)
 
 
@@ -56,6 +58,8 @@ def run(arguments: Sequence[str]) -> int:
         The exit status: 0, 1 for a failure, 2 for misuse.
     """
     _make_printable()
+    # What the log would say of a node, the command says.
+    logging.getLogger("kcache").addHandler(_UNHEARD)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ServerListWarning)
         try:
@@ -106,7 +110,5 @@ def _with_help(error: click.ClickException) -> str:
 
 
 def _complain(message: str, status: int) -> int:
-    # A message may quote an argument, and an argument may be a URL with a password.
-    masked = re.sub(r"(?s)://.*@", "://***@", message)
-    click.echo(printable(f"kcache: {' '.join(masked.split())}"), err=True)
+    complain(message)
     return status

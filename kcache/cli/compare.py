@@ -14,8 +14,7 @@ import click
 
 from kcache.cli.choice import Choice, fleet_options
 from kcache.cli.keys import key_options
-from kcache.cli.locate import readable
-from kcache.cli.output import json_option, percent, print_json, print_table, say
+from kcache.cli.output import json_option, percent, print_json, print_table, readable, say
 from kcache.cli.show import spread
 from kcache.cli.simulate import place_keys
 from kcache.errors import ConfigurationError

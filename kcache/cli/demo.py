@@ -1,78 +1,155 @@
-"""`kcache demo`: the ring on in-process nodes, from the first share to a node that goes."""
+"""`kcache demo`: a cache at work, from the first entry to a node that goes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import click
 
 from kcache.cli.choice import Choice, fleet_options
-from kcache.cli.keys import load_keys
-from kcache.cli.output import json_option, percent, print_json, print_table, say
-from kcache.cli.show import describe, print_ring
-from kcache.cli.simulate import place_keys
-from kcache.errors import ConfigurationError
+from kcache.cli.nodes import timeout_option
+from kcache.cli.output import bar, json_option, percent, print_json, print_table, say
+from kcache.cli.show import describe
+from kcache.cli.trial import LIFE, Loss, Trial, trial
 from kcache.node import Node
 from kcache.ring import Ring
 
 __all__ = ["demo"]
 
 _EMBEDDED = ("memory://alpha", "memory://beta", "memory://gamma", "memory://delta")
-_KEYS = 100_000
-_EXAMPLES = ("user:42", "session:9f3c", "/albums/7/photos", "front page", "café")
 
 
 @click.command()
 @fleet_options
+@timeout_option
 @json_option
-def demo(choice: Choice, *, as_json: bool) -> None:
-    """Show a ring at work: shares, owners, speed, and what moves when a node goes.
+def demo(choice: Choice, *, timeout: float, as_json: bool) -> None:
+    """Show a cache at work: where entries go, how fast, and what is lost with a node.
 
-    Without nodes, on four in-process ones.
+    Without nodes, on four in-process ones. On real nodes it writes under keys of its own, which
+    begin with kcache-demo:, live for a minute, and are deleted at the end.
     """
     if choice.is_empty():
         choice = replace(choice, nodes=_EMBEDDED)
     ring = choice.ring()
-    _, seconds = place_keys(ring, load_keys(None, _KEYS), "placing keys")
-    gone, smaller = _without_largest(ring)
+    with trial(ring, timeout) as tried:
+        loss = tried.lose(_largest(ring))
     if as_json:
-        _print_json(ring, seconds, gone, smaller)
-        return
-    print_ring(ring)
-    say("\nWhere keys live:\n")
-    print_table(("key", "node"), ((key, ring.node_for(key).name) for key in _EXAMPLES), left=2)
-    say(f"\n{_KEYS:,} keys looked up in {seconds:.3f} s: {seconds / _KEYS * 1e6:.2f} us a key")
-    if smaller is not None:
-        _print_loss(ring, gone, smaller)
+        print_json(_report(tried, loss))
+    else:
+        _print(tried, loss)
 
 
-def _without_largest(ring: Ring) -> tuple[Node, Ring | None]:
-    """The node with the largest share, and the ring without it, if that is one."""
-    largest = max(ring.share().items(), key=lambda item: item[1])[0]
-    try:
-        return largest, ring.without(largest.name)
-    except ConfigurationError:
-        return largest, None
+def _largest(ring: Ring) -> Node:
+    return max(ring.share().items(), key=lambda item: item[1])[0]
 
 
-def _print_json(ring: Ring, seconds: float, gone: Node, smaller: Ring | None) -> None:
-    content = {
-        "ring": describe(ring),
-        "keys": {key: ring.node_for(key).name for key in _EXAMPLES},
-        "lookups_per_second": round(_KEYS / seconds),
+def _report(tried: Trial, loss: Loss | None) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "ring": describe(tried.ring),
+        "prefix": tried.prefix,
+        "ttl": LIFE,
+        "entries": len(tried.keys),
+        "stored": tried.stored,
+        "read_back": len(tried.kept),
+        "calls": [
+            {
+                "call": timing.call,
+                "calls": timing.calls,
+                "entries": timing.entries,
+                "seconds": timing.seconds,
+                "calls_per_second": round(timing.calls / timing.seconds),
+                "us_per_entry": timing.seconds / timing.entries * 1e6,
+            }
+            for timing in tried.timings
+        ],
+        "nodes": _spread(tried),
+        "deleted": tried.deleted,
     }
-    if smaller is not None:
-        content["removed"] = {"node": gone.name, "moved": float(ring.plan(smaller).moved)}
-    print_json(content)
+    if loss is not None:
+        report["removed"] = {
+            "node": loss.gone.name,
+            "found": loss.found,
+            "lost": loss.moves.total(),
+            "share_of_ring": float(tried.ring.plan(loss.ring).moved),
+            "moves": [
+                {"from": old, "to": new, "entries": count}
+                for (old, new), count in loss.moves.most_common()
+            ],
+        }
+    return report
 
 
-def _print_loss(ring: Ring, gone: Node, smaller: Ring) -> None:
-    plan = ring.plan(smaller)
-    own = sum(share for (old, _), share in plan.moves.items() if old == gone.name)
-    others = "no others" if own == plan.moved else f"{percent(plan.moved - own)} besides"
-    say(f"\n{gone.name} goes: its {percent(own)} of the keys move, {others}\n")
+def _spread(tried: Trial) -> list[dict[str, Any]]:
+    owners = tried.owners()
+    return [
+        {
+            "name": node.name,
+            "kind": node.kind,
+            "keys": owners[node],
+            "share": owners[node] / max(len(tried.kept), 1),
+        }
+        for node in tried.ring.nodes
+    ]
+
+
+def _print(tried: Trial, loss: Loss | None) -> None:
+    ring = tried.ring
+    say(f"{ring.dialect} ring of {len(ring.nodes)} nodes: {_kinds(ring.nodes)}")
+    say(f"{tried.stored:,} entries stored, {len(tried.kept):,} of them read back\n")
     print_table(
-        ("from", "to", "share of all keys"),
-        ((old, new, percent(share)) for (old, new), share in plan.moves.items()),
+        ("call", "calls", "entries", "calls a second", "us an entry"),
+        (
+            (
+                timing.call,
+                f"{timing.calls:,}",
+                f"{timing.entries:,}",
+                f"{timing.calls / timing.seconds:,.0f}",
+                f"{timing.seconds / timing.entries * 1e6:.2f}",
+            )
+            for timing in tried.timings
+        ),
+    )
+    say("\nWhere they went:\n")
+    rows = _spread(tried)
+    largest = max(row["share"] for row in rows)
+    print_table(
+        ("node", "keys", "share", ""),
+        (
+            (
+                row["name"],
+                f"{row['keys']:,}",
+                percent(row["share"]),
+                bar(row["share"], largest),
+            )
+            for row in rows
+        ),
+    )
+    if loss is not None:
+        _print_loss(tried, loss)
+    say(f"\n{tried.deleted:,} entries deleted: all keys began with {tried.prefix}")
+
+
+def _kinds(nodes: Sequence[Node]) -> str:
+    names = {"memory": "in-process"}
+    return ", ".join(sorted({names.get(node.kind, node.kind) for node in nodes}))
+
+
+def _print_loss(tried: Trial, loss: Loss) -> None:
+    lost = loss.moves.total()
+    others = lost - sum(count for (old, _), count in loss.moves.items() if old == loss.gone.name)
+    say(f"\n{loss.gone.name} goes. A cache on the ring without it asks for all entries:")
+    say(
+        f"{loss.found:,} found, {lost:,} missed ({percent(lost / max(len(tried.kept), 1))}); "
+        + ("all of these were on that node\n" if not others else f"{others:,} were on others\n")
+    )
+    print_table(
+        ("owner before", "owner after", "entries", "share"),
+        (
+            (old, new, f"{count:,}", percent(count / max(len(tried.kept), 1)))
+            for (old, new), count in loss.moves.most_common()
+        ),
         left=2,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -17,12 +18,14 @@ from rich.text import Text
 
 __all__ = [
     "bar",
+    "complain",
     "json_option",
     "percent",
     "print_json",
     "print_table",
     "printable",
     "progress",
+    "readable",
     "say",
 ]
 
@@ -45,9 +48,21 @@ def printable(text: str) -> str:
     )
 
 
+def readable(key: str | bytes) -> str:
+    """A key as text; bytes that are not UTF-8 as backslash escapes."""
+    return key if isinstance(key, str) else key.decode(errors="backslashreplace")
+
+
 def say(text: str = "") -> None:
     """Print text, escaped where a terminal would act on it."""
     click.echo(printable(text))
+
+
+def complain(message: str) -> None:
+    """Say in one line on stderr what is wrong."""
+    # A message may quote an argument, and an argument may be a URL with a password.
+    masked = re.sub(r"(?s)://.*@", "://***@", message)
+    click.echo(printable(f"kcache: {' '.join(masked.split())}"), err=True)
 
 
 def print_json(content: object) -> None:
