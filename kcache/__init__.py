@@ -1,6 +1,6 @@
 """kcache: a cache over Redis and memcached nodes on a ketama-compatible consistent-hash ring."""
 
-from kcache.cache import Cache
+from kcache.cache import Cache, Namespace
 from kcache.codec import SafeCodec
 from kcache.compress import Compression
 from kcache.errors import (
@@ -8,6 +8,7 @@ from kcache.errors import (
     ConfigurationError,
     ConnectFailed,
     EncodeError,
+    InvalidationIncomplete,
     InvalidKey,
     NodeError,
     NodeRefused,
@@ -18,6 +19,7 @@ from kcache.errors import (
     TimedOut,
 )
 from kcache.hit import Hit, Miss
+from kcache.invalidation import Invalidation
 from kcache.node import Node
 from kcache.protocols import Codec
 from kcache.ring import Plan, Ring
@@ -34,7 +36,10 @@ __all__ = [
     "EncodeError",
     "Hit",
     "InvalidKey",
+    "Invalidation",
+    "InvalidationIncomplete",
     "Miss",
+    "Namespace",
     "Node",
     "NodeError",
     "NodeRefused",

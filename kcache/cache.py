@@ -1,55 +1,42 @@
-"""The cache: one set of calls, whatever kinds of nodes are behind it."""
+"""The cache, and its namespaces: one set of calls, whatever kinds of nodes are behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
-from operator import index as as_int
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar, Unpack
+from typing import Any, Literal, Self, Unpack
 
+from kcache.calls import UNSET, Calls, Unset, invalidated
 from kcache.codec import SafeCodec
-from kcache.command import Token
 from kcache.compress import Compression
+from kcache.core import Core
 from kcache.entry import Entries
-from kcache.errors import ConfigurationError, DecodeError, NodeError
+from kcache.errors import ConfigurationError, InvalidKey
 from kcache.executor import run
-from kcache.form import form_of
-from kcache.hit import MISS, Hit, Miss
+from kcache.invalidation import Invalidation
+from kcache.known import Known
 from kcache.memory import MemoryStore, open_store
-from kcache.net.direct import UNDONE, direct_to
+from kcache.namespace import Path, checked_prefix
+from kcache.namespaced import Namespaced
 from kcache.net.transport import Transport
 from kcache.node import Node
-from kcache.plain import MISSING, Flow, Plain
 from kcache.protocols import Codec
 from kcache.ring import Ring, RingOptions
-from kcache.route import Key, Router
 from kcache.ttl import Ttl, seconds
 
-__all__ = ["DEFAULT_TIMEOUT", "Cache"]
+__all__ = ["DEFAULT_TIMEOUT", "Cache", "Namespace"]
 
 DEFAULT_TIMEOUT = 0.5
 """Seconds that a call may take in all."""
 _PRIVATE = "private"
+# What the system can be asked to wait for.
+_LONGEST_TIMEOUT = 10**6
 
-T = TypeVar("T")
-K = TypeVar("K", bound=Key)
 OnError = Literal["miss", "raise"]
 
 
-class _Unset(Enum):
-    """The type of `UNSET`."""
-
-    UNSET = "the cache's default"
-
-    def __repr__(self) -> str:
-        return f"<{self.value}>"
-
-
-UNSET: Final = _Unset.UNSET
-
-
-class Cache:
+class Cache(Calls):
     """A cache over a ring of nodes.
 
     Keys are `str` or `bytes`. Values keep their type: see `kcache.codec.SafeCodec` for what is
@@ -62,6 +49,10 @@ class Cache:
     Args:
         nodes: node URLs, `Node`s, or a `Ring`. None: one private in-process node.
         dialect: of the ring, as for `Ring`.
+        namespace: the name of one that every call of this cache lives in. Without it, keys are
+            plain, and shared with other clients.
+        prefix: starts every key that kcache keeps for itself, so that two applications can share
+            nodes: what is in namespaces, and their version records.
         ttl: how long entries live where a call does not say: seconds, a timedelta, or None for
             no end.
         timeout: seconds that a call may take in all, to open connections included. Looking up
@@ -91,6 +82,8 @@ class Cache:
         nodes: Iterable[Node | str] | Ring | None = None,
         dialect: str = "libketama",
         *,
+        namespace: str | bytes | None = None,
+        prefix: str = "kc",
         ttl: Ttl = None,
         timeout: float = DEFAULT_TIMEOUT,
         on_error: OnError = "miss",
@@ -102,6 +95,8 @@ class Cache:
         self._configuration: dict[str, Any] = {
             "nodes": nodes if nodes is None or isinstance(nodes, Ring) else _listed(nodes),
             "dialect": dialect,
+            "namespace": namespace,
+            "prefix": prefix,
             "ttl": ttl,
             "timeout": _checked_timeout(timeout),
             "on_error": on_error,
@@ -112,19 +107,26 @@ class Cache:
         }
         if on_error not in ("miss", "raise"):
             raise ConfigurationError(f"on_error is 'miss' or 'raise', not {on_error!r}")
+        _check_parts(codec, compression, clock)
         self._ttl = seconds(ttl)
-        self._raises = on_error == "raise"
-        self._ring = _ring_of(self._configuration["nodes"], dialect, options)
-        entries = Entries(codec or SafeCodec(), compression or Compression())
-        self._transport = Transport(self._ring.nodes, timeout, self._store_opener())
-        self._router = Router(self._ring)
-        self._routes = self._router.seen
-        forms = [form_of(node.kind, entries) for node in self._ring.nodes]
-        self._flows = Plain(self._ring.nodes, self._router, forms, strict=self._raises)
-        self._directs = [direct_to(end, entries) for end in self._transport.ends]
+        ring = _ring_of(self._configuration["nodes"], dialect, options)
+        self._entries = Entries(codec or SafeCodec(), compression or Compression())
+        core = Core(
+            ring,
+            Transport(ring.nodes, timeout, self._store_opener()),
+            Known(len(ring.nodes)),
+            checked_prefix(prefix),
+            raises=on_error == "raise",
+        )
+        self._names = () if namespace is None else (namespace,)
+        self._own: Namespaced | None = None
+        if namespace is None:
+            self._use_plain_keys(core, self._entries)
+        else:
+            self._own = self._use_namespace(core, Path(core.prefix, self._names), self._entries)
 
     def __repr__(self) -> str:
-        names = ", ".join(node.name for node in self._ring.nodes)
+        names = ", ".join(node.name for node in self._core.ring.nodes)
         return f"<Cache on {names}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -141,225 +143,56 @@ class Cache:
     ) -> None:
         self.close()
 
+    def namespace(
+        self, *names: str | bytes, ttl: Ttl | Unset = UNSET, codec: Codec | None = None
+    ) -> Namespace:
+        """A namespace, within the cache's own if it has one.
+
+        Args:
+            *names: from the outermost to the innermost.
+            ttl: how long entries live where a call does not say; left out, as in the cache.
+            codec: from values to bytes, and back; as in the cache where it is None.
+
+        Raises:
+            InvalidKey: no name, or one that is empty, or neither str nor bytes.
+
+        Example:
+            >>> photos = Cache().namespace("photos")
+            >>> photos.set("cover", b"...")
+            True
+            >>> photos.invalidate()
+            Invalidation(complete=True, pending=())
+            >>> "cover" in photos
+            False
+        """
+        return Namespace(
+            self,
+            self._core,
+            self._names + _some(names),
+            ttl=self._ttl if ttl is UNSET else seconds(ttl),
+            entries=_with_codec(self._entries, codec),
+        )
+
+    def invalidate(self) -> Invalidation:
+        """Drop every entry of the cache's namespace, and of those within it, for every process.
+
+        It takes one round trip to each node, whatever the number of entries.
+
+        Raises:
+            ConfigurationError: the cache has no namespace; `flush_nodes` empties servers.
+            InvalidationIncomplete: a node failed, under `on_error="raise"`.
+        """
+        if self._own is None:
+            raise ConfigurationError(
+                "this cache has no namespace: open it with namespace=, or invalidate one of "
+                "cache.namespace(...); flush_nodes() empties the servers"
+            )
+        return invalidated(self._core, self._own)
+
     @property
     def ring(self) -> Ring:
         """The ring of the nodes. It hashes the keys that go out."""
-        return self._ring
-
-    def get(self, key: Key, default: Any = None) -> Any:
-        """The value of an entry, or `default` if there is none.
-
-        A stored None is a value; `lookup` tells it from a miss.
-
-        Raises:
-            InvalidKey: the key is empty, or neither str nor bytes.
-            NodeError: the node failed, under `on_error="raise"`.
-        """
-        route = self._routes.get(key) if key.__class__ is str else None
-        try:
-            index, wire = route or self._router.route(key)
-            value = self._directs[index].get(wire)
-            if value is UNDONE:
-                value = run(self._flows.get(key), self._transport)
-        except NodeError:
-            if self._raises:
-                raise
-            return default
-        except DecodeError:
-            return default
-        return default if value is MISSING else value
-
-    def lookup(self, key: Key) -> Hit | Miss:
-        """A `Hit` with the value, which is true, or a `Miss`, which is false.
-
-        Raises:
-            InvalidKey, NodeError: as for `get`.
-
-        Example:
-            >>> cache = Cache()
-            >>> cache.set("nothing", None)
-            True
-            >>> cache.lookup("nothing"), cache.lookup("something")
-            (Hit(value=None, stale=False), Miss())
-        """
-        value = self.get(key, MISSING)
-        return MISS if value is MISSING else Hit(value)
-
-    def get_many(self, keys: Iterable[K]) -> dict[K, Any]:
-        """The values of the entries that are there, by key.
-
-        All nodes are asked at once; one that fails costs its own keys only.
-
-        Raises:
-            InvalidKey: as for `get`.
-            NodeError: a node failed, under `on_error="raise"`.
-        """
-        return run(self._flows.get_many(_several(keys)), self._transport)
-
-    def set(self, key: Key, value: Any, ttl: Ttl | _Unset = UNSET) -> bool:
-        """Store a value; whether it was stored.
-
-        Args:
-            key: of the entry.
-            value: of any type that the codec takes.
-            ttl: seconds, a timedelta, None for no end; left out, the cache's default. At zero or
-                less the entry is gone at once.
-
-        Returns:
-            False if the node is down, or the value is larger than it takes. What was there
-            before a value that is too large is not given any more.
-
-        Raises:
-            InvalidKey: as for `get`.
-            EncodeError: the codec does not take the value.
-            NodeError: the node failed, under `on_error="raise"`.
-        """
-        life = self._ttl if ttl is UNSET else seconds(ttl)
-        route = self._routes.get(key) if key.__class__ is str else None
-        try:
-            index, wire = route or self._router.route(key)
-            done = self._directs[index].set(wire, value, life)
-            if done is UNDONE:
-                return run(self._flows.set(key, value, life), self._transport)
-        except NodeError:
-            if self._raises:
-                raise
-            return False
-        return done is True
-
-    def set_many(self, values: Mapping[K, Any], ttl: Ttl | _Unset = UNSET) -> list[K]:
-        """Store values; the keys of those that were not stored.
-
-        Raises:
-            InvalidKey, EncodeError: as for `set`; nothing is stored, then.
-            NodeError: a node failed, under `on_error="raise"`.
-        """
-        return run(self._flows.set_many(values, self._life(ttl)), self._transport)
-
-    def add(self, key: Key, value: Any, ttl: Ttl | _Unset = UNSET) -> bool:
-        """Store a value where there is none, atomically; whether it was stored.
-
-        Raises:
-            InvalidKey, EncodeError, NodeError: as for `set`.
-        """
-        return self._run(self._flows.add(key, value, self._life(ttl)), otherwise=False)
-
-    def replace(self, key: Key, value: Any, ttl: Ttl | _Unset = UNSET) -> bool:
-        """Store a value where there is one, atomically; whether it was stored.
-
-        Raises:
-            InvalidKey, EncodeError, NodeError: as for `set`.
-        """
-        return self._run(self._flows.replace(key, value, self._life(ttl)), otherwise=False)
-
-    def delete(self, key: Key) -> bool:
-        """Delete an entry; whether it was there.
-
-        Raises:
-            InvalidKey, NodeError: as for `get`.
-        """
-        return self._run(self._flows.delete(key), otherwise=False)
-
-    def delete_many(self, keys: Iterable[Key]) -> int:
-        """Delete entries; how many were there.
-
-        Raises:
-            InvalidKey, NodeError: as for `get_many`.
-        """
-        return run(self._flows.delete_many(_several(keys)), self._transport)
-
-    def touch(self, key: Key, ttl: Ttl | _Unset = UNSET) -> bool:
-        """Give an entry another ttl, counted from now; whether it is there.
-
-        Raises:
-            InvalidKey, NodeError: as for `get`.
-        """
-        return self._run(self._flows.touch(key, self._life(ttl)), otherwise=False)
-
-    def ttl(self, key: Key) -> float | None:
-        """The seconds that an entry has left: `inf` for no end, None for no entry.
-
-        memcached counts whole seconds, and keeps entries up to two seconds longer than asked.
-
-        Raises:
-            InvalidKey, NodeError: as for `get`.
-        """
-        return self._run(self._flows.ttl(key), otherwise=None)
-
-    def __contains__(self, key: Key) -> bool:
-        return bool(self.lookup(key))
-
-    def incr(
-        self, key: Key, delta: int = 1, *, initial: int | None = None, ttl: Ttl | _Unset = UNSET
-    ) -> int | None:
-        """Add to a counter, atomically, and mean the same on every kind of node.
-
-        Counters are ints of 0 .. 2**63 - 1. Below 0 they stop at 0.
-
-        Args:
-            key: of the counter, which other clients can read and count as well.
-            delta: what to add; a negative one subtracts.
-            initial: what to store, unchanged, where there is no entry.
-            ttl: of a counter that is made; the ttl of one that is there stays.
-
-        Returns:
-            The new number; None where there is no entry and no `initial`, and if the node is
-            down.
-
-        Raises:
-            NotACounter: the entry holds anything else, or the sum would be beyond 2**63 - 1.
-                Nothing has changed.
-            InvalidKey, NodeError: as for `get`.
-
-        Example:
-            >>> cache = Cache()
-            >>> cache.incr("visits", initial=1), cache.incr("visits"), cache.decr("visits", 5)
-            (1, 2, 0)
-        """
-        first = None if initial is None else as_int(initial)
-        flow = self._flows.count(key, as_int(delta), first, self._life(ttl))
-        return self._run(flow, otherwise=None)
-
-    def decr(
-        self, key: Key, delta: int = 1, *, initial: int | None = None, ttl: Ttl | _Unset = UNSET
-    ) -> int | None:
-        """Subtract from a counter: `incr` with the other sign."""
-        return self.incr(key, -as_int(delta), initial=initial, ttl=ttl)
-
-    def gets(self, key: Key) -> tuple[Any, Token] | None:
-        """The value and a token for `cas`; None if there is no entry.
-
-        Raises:
-            InvalidKey, NodeError: as for `get`.
-        """
-        return self._run(self._flows.gets(key), otherwise=None)
-
-    def cas(self, key: Key, value: Any, token: Token, ttl: Ttl | _Unset = UNSET) -> bool:
-        """Store a value if the entry has not changed since `gets`; whether it was stored.
-
-        On Redis the stored bytes are compared, so that an entry which has changed and changed
-        back has not changed; elsewhere every store is a change.
-
-        Raises:
-            InvalidKey, EncodeError, NodeError: as for `set`.
-
-        Example:
-            >>> cache = Cache()
-            >>> cache.set("n", 1)
-            True
-            >>> value, token = cache.gets("n")
-            >>> cache.cas("n", value + 1, token), cache.cas("n", value + 2, token)
-            (True, False)
-        """
-        return self._run(self._flows.cas(key, value, token, self._life(ttl)), otherwise=False)
-
-    def node_for(self, key: Key) -> Node:
-        """The node that owns a key.
-
-        Raises:
-            InvalidKey: as for `get`.
-        """
-        return self._ring.nodes[self._router.route(key)[0]]
+        return self._core.ring
 
     def flush_nodes(self) -> bool:
         """Delete everything that the nodes hold, other programs' entries included.
@@ -373,22 +206,11 @@ class Cache:
         Raises:
             NodeError: a node failed, under `on_error="raise"`.
         """
-        return run(self._flows.flush(), self._transport)
+        return run(self._flows.flush(), self._core.transport)
 
     def close(self) -> None:
         """Close the idle connections. A call after that opens new ones."""
-        self._transport.close()
-
-    def _life(self, ttl: Ttl | _Unset) -> float | None:
-        return self._ttl if ttl is UNSET else seconds(ttl)
-
-    def _run(self, flow: Flow[T], *, otherwise: T) -> T:
-        try:
-            return run(flow, self._transport)
-        except NodeError:
-            if self._raises:
-                raise
-            return otherwise
+        self._core.transport.close()
 
     def _store_opener(self) -> Callable[[Node], MemoryStore]:
         clock = self._configuration["clock"]
@@ -398,12 +220,109 @@ class Cache:
         return lambda node: open_store(node, clock)
 
 
+class Namespace(Calls):
+    """A part of a cache that can be dropped at once, by any process, for all of them.
+
+    Made by `Cache.namespace`. It has all calls of a cache, on entries of its own: no plain key
+    reaches them, nor does a key of another namespace.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        core: Core,
+        names: tuple[str | bytes, ...],
+        *,
+        ttl: float | None,
+        entries: Entries,
+    ) -> None:
+        self._cache = cache
+        self._path = Path(core.prefix, names)
+        self._ttl = ttl
+        self._entries = entries
+        self._own = self._use_namespace(core, self._path, entries)
+
+    @property
+    def names(self) -> tuple[str | bytes, ...]:
+        """The path, from the outermost namespace to this one."""
+        return self._path.names
+
+    def namespace(
+        self, *names: str | bytes, ttl: Ttl | Unset = UNSET, codec: Codec | None = None
+    ) -> Namespace:
+        """A namespace within this one: what drops this one drops it, too.
+
+        Args:
+            *names: from the next one inwards.
+            ttl: how long entries live where a call does not say; left out, as here.
+            codec: from values to bytes, and back; as here where it is None.
+
+        Raises:
+            InvalidKey: as for `Cache.namespace`.
+        """
+        return Namespace(
+            self._cache,
+            self._core,
+            self._path.names + _some(names),
+            ttl=self._ttl if ttl is UNSET else seconds(ttl),
+            entries=_with_codec(self._entries, codec),
+        )
+
+    def invalidate(self) -> Invalidation:
+        """Drop every entry of this namespace, and of those within it, for every process.
+
+        It takes one round trip to each node, whatever the number of entries.
+
+        Returns:
+            Complete, or the nodes that could not be told.
+
+        Raises:
+            InvalidationIncomplete: there are some, under `on_error="raise"`.
+        """
+        return invalidated(self._core, self._own)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Namespace):
+            return NotImplemented
+        return self._cache is other._cache and self._path == other._path
+
+    def __hash__(self) -> int:
+        return hash((id(self._cache), self._path))
+
+    def __repr__(self) -> str:
+        return f"<Namespace {'/'.join(map(str, self._path.names))} of {self._cache!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _namespace_of, (self._cache, self._path.names, self._ttl, self._entries)
+
+
+def _namespace_of(
+    cache: Cache, names: tuple[str | bytes, ...], ttl: float | None, entries: Entries
+) -> Namespace:
+    """The namespace of a cache that was pickled with it."""
+    core = cache._core  # noqa: SLF001 - the caches of this module
+    return Namespace(cache, core, names, ttl=ttl, entries=entries)
+
+
+def _with_codec(entries: Entries, codec: Codec | None) -> Entries:
+    if codec is None:
+        return entries
+    _check_parts(codec, None, None)
+    return replace(entries, codec=codec)
+
+
+def _some(names: tuple[str | bytes, ...]) -> tuple[str | bytes, ...]:
+    if not names:
+        raise InvalidKey("a namespace has a name: cache.namespace('photos')")
+    return names
+
+
 def _rebuilt(kind: type[Cache], configuration: dict[str, Any]) -> Cache:
     return kind(**configuration)
 
 
 def _listed(nodes: Iterable[Node | str]) -> tuple[Node | str, ...]:
-    if isinstance(nodes, (str, bytes)):
+    if isinstance(nodes, (str, bytes)) or not isinstance(nodes, Iterable):
         raise ConfigurationError("nodes are given as a list of URLs, even if there is only one")
     return tuple(nodes)
 
@@ -422,12 +341,21 @@ def _ring_of(
 
 def _checked_timeout(timeout: float) -> float:
     is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not is_number or not 0 < timeout < float("inf"):
-        raise ConfigurationError(f"timeout is a number of seconds above 0, not {timeout!r}")
+    if not is_number or not 0 < timeout <= _LONGEST_TIMEOUT:
+        raise ConfigurationError(
+            f"timeout is a number of seconds above 0, up to a million, not {timeout!r}"
+        )
     return timeout
 
 
-def _several(keys: Iterable[K]) -> Iterable[K]:
-    if isinstance(keys, (str, bytes)):
-        raise TypeError(f"keys are given as a list; this is one key: {keys[:80]!r}")
-    return keys
+def _check_parts(codec: Any, compression: Any, clock: Any) -> None:
+    # A class in the place of a codec has these methods, too, and none of them works.
+    is_codec = not isinstance(codec, type) and all(
+        callable(getattr(codec, name, None)) for name in ("encode", "decode")
+    )
+    if codec is not None and not is_codec:
+        raise ConfigurationError(f"a codec has the methods encode and decode, unlike {codec!r}")
+    if compression is not None and not isinstance(compression, Compression):
+        raise ConfigurationError(f"compression is a Compression, not {compression!r}")
+    if clock is not None and not callable(clock):
+        raise ConfigurationError(f"clock is a function that gives seconds, not {clock!r}")

@@ -39,6 +39,7 @@ __all__ = [
     "Reply",
     "Set",
     "SetIf",
+    "Swap",
     "Token",
     "Touch",
     "Ttl",
@@ -97,6 +98,16 @@ class SetIf(NamedTuple):
     condition: Condition
 
 
+class Swap(NamedTuple):
+    """Store other data if the entry is still what was held; the reply is whether it was stored.
+
+    The entry ends when it would have ended; on memcached, up to a second later.
+    """
+
+    item: Item
+    held: Held
+
+
 class Delete(NamedTuple):
     """Delete entries; the reply is how many were there."""
 
@@ -131,11 +142,14 @@ class Count(NamedTuple):
 
 
 class CountIf(NamedTuple):
-    """Add to a number if it still has this token; the reply is the new one, or None."""
+    """Add to a number if it still has this token; the reply is the new one, or None.
+
+    Without a token, to whatever number is there.
+    """
 
     key: bytes
     delta: int
-    token: int
+    token: int | None
 
 
 class Flush(NamedTuple):
@@ -147,11 +161,19 @@ class Ping(NamedTuple):
 
 
 class Held(NamedTuple):
-    """An entry with its token."""
+    """An entry with its token.
+
+    Attributes:
+        flags: beside the data.
+        data: of the entry.
+        token: what it was when it was read.
+        left: on memcached, the seconds until it ends; None for no end, and on other nodes.
+    """
 
     flags: int
     data: bytes
     token: Token
+    left: int | None = None
 
 
 class NotANumber(NamedTuple):
@@ -170,7 +192,7 @@ class Refused(NamedTuple):
 
 
 Command: TypeAlias = (
-    Get | Gets | Set | SetIf | Delete | Touch | Ttl | Count | CountIf | Flush | Ping
+    Get | Gets | Set | SetIf | Swap | Delete | Touch | Ttl | Count | CountIf | Flush | Ping
 )
 HARMLESS: Final[frozenset[type[Command]]] = frozenset(
     [Get, Gets, Set, Delete, Touch, Ttl, Flush, Ping]

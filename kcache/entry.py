@@ -18,6 +18,7 @@ from kcache import frame
 from kcache.codec import SAFE_TAG, SafeCodec
 from kcache.compress import Compression, inflate
 from kcache.errors import ConfigurationError, DecodeError, EncodeError
+from kcache.interruption import is_of_handler
 from kcache.protocols import Codec
 
 __all__ = [
@@ -256,6 +257,8 @@ def _encoded_by(codec: Codec, value: Any) -> bytes:
     except EncodeError:
         raise
     except Exception as error:
+        if is_of_handler(error):
+            raise
         kind = type(value).__name__
         raise EncodeError(f"codec {codec!r} cannot encode a {kind}: {error}") from error
     if not isinstance(data, bytes):
@@ -271,6 +274,8 @@ def _guarded(codec: Codec) -> Callable[[bytes], Any]:
             raise
         # Nobody knows what a codec from elsewhere raises, and bytes must never be an error.
         except Exception as error:
+            if is_of_handler(error):
+                raise
             raise DecodeError(f"codec {codec!r}: {error}") from error
 
     return decode

@@ -5,12 +5,13 @@
     ├── InvalidKey             a key that is empty or neither str nor bytes
     ├── EncodeError            a value that the codec does not take
     ├── NotACounter            incr and decr of what is no number
-    └── NodeError              a node that did not do what it was asked for
-        ├── NodeUnavailable        it cannot be reached, or is known to be down
-        │   ├── ConnectFailed          no connection: refused, reset, no such host, TLS
-        │   └── TimedOut               no answer in time
-        ├── ProtocolError          it answers with what its kind of server never says
-        └── NodeRefused            it says no: a wrong password, no memory, a role or a right
+    ├── NodeError              a node that did not do what it was asked for
+    │   ├── NodeUnavailable        it cannot be reached, or is known to be down
+    │   │   ├── ConnectFailed          no connection: refused, reset, no such host, TLS
+    │   │   └── TimedOut               no answer in time
+    │   ├── ProtocolError          it answers with what its kind of server never says
+    │   └── NodeRefused            it says no: a wrong password, no memory, a role or a right
+    └── InvalidationIncomplete  nodes that could not be told of an invalidation
 
 `NodeError` and those under it leave the cache only under `on_error="raise"`; by default such a
 call is a miss. Each message says what is wrong, where, and what to do about it.
@@ -32,6 +33,7 @@ __all__ = [
     "DecodeError",
     "EncodeError",
     "InvalidKey",
+    "InvalidationIncomplete",
     "NodeError",
     "NodeRefused",
     "NodeUnavailable",
@@ -100,6 +102,23 @@ class ProtocolError(NodeError):
 
 class NodeRefused(NodeError):  # noqa: N818 - reads better without "Error"
     """The node said no, in its own words: a wrong password, no memory, a read-only replica."""
+
+
+class InvalidationIncomplete(CacheError):  # noqa: N818 - reads better without "Error"
+    """Not every node could be told that a namespace was invalidated.
+
+    Attributes:
+        pending: the nodes that were not.
+    """
+
+    def __init__(self, pending: tuple[Node, ...], reason: str) -> None:
+        self.pending = pending
+        self.reason = reason
+        super().__init__(pending, reason)
+
+    def __str__(self) -> str:
+        names = ", ".join(node.name for node in self.pending)
+        return f"not invalidated on {names}: {self.reason}"
 
 
 class DecodeError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TypeVar
 
-from kcache.plain import Flow
+from kcache.flow import Flow
 from kcache.protocols import Transport
 
 __all__ = ["run"]

@@ -15,6 +15,7 @@ from math import inf
 from typing import TypeAlias
 
 from kcache.errors import ConfigurationError, NotACounter
+from kcache.flow import MAX_VALUE
 from kcache.node import Node
 
 __all__ = ["MAX_BYTES", "MAX_ENTRIES", "MemoryStore", "Stored", "open_store"]
@@ -137,6 +138,18 @@ class MemoryStore:
                 return True
             return self._put(key, data, flags, inf if ttl is None else self.clock() + ttl)
 
+    def swap(self, key: bytes, data: bytes, flags: int, token: int) -> bool:
+        """Store other data if the entry is still the one that had this token; its end stays.
+
+        Returns:
+            Whether it was, and the data has room.
+        """
+        with self._lock:
+            before = self._live(key)
+            if before is None or before[2] != token:
+                return False
+            return self._put(key, data, flags, before[3])
+
     def delete(self, key: bytes) -> bool:
         """Remove an entry; whether it was there."""
         with self._lock:
@@ -161,7 +174,7 @@ class MemoryStore:
     def ttl(self, key: bytes) -> float | None:
         """Seconds that an entry has left; `inf` for no end, None for no entry."""
         entry = self.get(key)
-        return None if entry is None else entry[3] - self.clock()
+        return None if entry is None else max(entry[3] - self.clock(), 0.0)
 
     def count(
         self, key: bytes, delta: int, initial: int | None, flags: int, ttl: float | None
@@ -214,7 +227,7 @@ class MemoryStore:
 
     def _put(self, key: bytes, data: bytes, flags: int, expires: float) -> bool:
         """Put an entry in the place of another, or of none; False if it is too large."""
-        if len(key) + len(data) + _OVERHEAD > self.max_bytes:
+        if len(key) + len(data) + _OVERHEAD > self.max_bytes or len(data) > MAX_VALUE:
             self._remove(key)
             return False
         entries = self._entries

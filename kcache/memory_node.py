@@ -22,6 +22,7 @@ from kcache.command import (
     Reply,
     Set,
     SetIf,
+    Swap,
     Touch,
     Ttl,
 )
@@ -66,6 +67,11 @@ def _set_if(store: MemoryStore, command: SetIf) -> bool:
     return store.store_if(key, data, flags, command.ttl, present=present, token=token)
 
 
+def _swap(store: MemoryStore, command: Swap) -> bool:
+    (key, data, flags), held = command
+    return store.swap(key, data, flags, int(held.token))
+
+
 def _delete(store: MemoryStore, command: Delete) -> int:
     return sum(map(store.delete, command.keys))
 
@@ -101,6 +107,7 @@ _WAYS: Mapping[type[Command], Callable[[MemoryStore, Any], Reply]] = MappingProx
         Gets: _gets,
         Set: _set,
         SetIf: _set_if,
+        Swap: _swap,
         Delete: _delete,
         Touch: _touch,
         Ttl: _ttl,

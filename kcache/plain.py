@@ -1,35 +1,25 @@
-"""Every call on plain keys, as a conversation with nodes.
-
-Each method is a generator, a flow: it yields a batch of commands for every round trip, and is
-sent what the nodes answered. It touches no socket and no clock. A node that fails ends a call on
-one key with its NodeError; a call on many keys goes on with the other nodes, and raises at its
-end, if the user wants to know.
-"""
+"""Every call on plain keys, as a flow: see `kcache.flow`."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar
 
 from kcache.command import (
     ABSENT,
     PRESENT,
     TOO_LARGE,
-    Answers,
-    Batch,
-    Command,
     Condition,
     Count,
     CountIf,
     Delete,
-    Flush,
     Get,
     Gets,
     Held,
     Item,
     NotANumber,
     Refused,
-    Reply,
     Set,
     SetIf,
     Token,
@@ -38,26 +28,21 @@ from kcache.command import (
 )
 from kcache.entry import INT_FLAGS
 from kcache.errors import DecodeError, NodeError, NodeRefused, NotACounter
+from kcache.flow import MAX_COUNT, MAX_VALUE, MISSING, Flow, Flows, fitting
 from kcache.form import Form
 from kcache.node import Node
-from kcache.route import Group, Key, Router
+from kcache.route import Key, Router
 
-__all__ = ["MAX_COUNT", "MAX_VALUE", "MISSING", "Flow", "Plain"]
+__all__ = ["Plain"]
 
-T = TypeVar("T")
 K = TypeVar("K", bound=Key)
-Flow: TypeAlias = Generator[Batch, Answers, T]
 
-MAX_VALUE: Final = 64 * 2**20
-"""Bytes. No node would give back more: the parsers refuse it."""
-MAX_COUNT: Final = 2**63 - 1
 _COUNT_ATTEMPTS = 1000
+_CAREFUL_ATTEMPTS = 4
+_FAR_FROM_LIMIT = 2**48
 
-MISSING: Final = object()
-"""Stands for no value, where None is one."""
 
-
-class Plain:
+class Plain(Flows):
     """The flows on plain keys of a ring.
 
     Args:
@@ -68,12 +53,11 @@ class Plain:
     """
 
     def __init__(
-        self, nodes: Sequence[Node], router: Router, forms: Sequence[Form], *, strict: bool
+        self, nodes: Sequence[Node], router: Router[bytes], forms: Sequence[Form], *, strict: bool
     ) -> None:
-        self._nodes = nodes
+        super().__init__(nodes, strict=strict)
         self._router = router
         self._forms = forms
-        self._strict = strict
 
     def get(self, key: Key) -> Flow[Any]:
         """The value, or MISSING."""
@@ -98,8 +82,10 @@ class Plain:
                     continue
         self._report(failures)
         for key, first in twins:
-            if first in found:
-                found[key] = found[first]
+            # Under `python -bb` no dictionary takes both "a" and b"a": the first is enough.
+            with suppress(BytesWarning):
+                if first in found:
+                    found[key] = found[first]
         return found
 
     def set(self, key: Key, value: Any, ttl: float | None) -> Flow[bool]:
@@ -143,6 +129,8 @@ class Plain:
 
     def cas(self, key: Key, value: Any, token: Token, ttl: float | None) -> Flow[bool]:
         """Store a value if the entry is still the one of the token; whether it was stored."""
+        if not isinstance(token, (int, bytes)):
+            raise TypeError(f"a token is what gets gives with the value, not {token!r}")
         return self._set_if(key, value, ttl, Condition(present=None, token=token))
 
     def delete(self, key: Key) -> Flow[bool]:
@@ -185,23 +173,16 @@ class Plain:
         number: int | NotANumber | None = yield from self._ask(index, command)
         return self._not_a_counter(wire) if isinstance(number, NotANumber) else number
 
-    def flush(self) -> Flow[bool]:
-        """Empty all nodes; whether all did."""
-        answers = yield {index: (Flush(),) for index in range(len(self._nodes))}
-        failures: list[NodeError] = []
-        for index in answers:
-            self._reply(index, answers, failures)
-        self._report(failures)
-        return not failures
-
     def _count_by_token(
         self, index: int, wire: bytes, delta: int, initial: int | None, ttl: float | None
     ) -> Flow[int | None]:
         """Count on memcached, whose own arithmetic wraps at 2**64 and counts in any text.
 
-        Every attempt that fails is another writer's that succeeded.
+        Every attempt that fails is another writer's that succeeded. Where many count at once that
+        may go on for long, and so after some attempts the token is left out: what has just been
+        a counter, far from the limit, is taken for one still.
         """
-        for _ in range(_COUNT_ATTEMPTS):
+        for attempt in range(_COUNT_ATTEMPTS):
             held: Held | None = yield from self._ask(index, Gets(wire))
             if held is None:
                 if initial is None:
@@ -213,16 +194,29 @@ class Plain:
             number = self._loaded(index, held.flags, held.data)
             if type(number) is not int or not 0 <= number <= MAX_COUNT - max(delta, 0):
                 self._not_a_counter(wire)
-            command = CountIf(wire, max(delta, -MAX_COUNT), int(held.token))
-            counted: int | None = yield from self._ask(index, command)
+            is_careful = attempt < _CAREFUL_ATTEMPTS or max(number, abs(delta)) > _FAR_FROM_LIMIT
+            token = int(held.token) if is_careful else None
+            counted = yield from self._count_if(index, wire, delta, token)
             if counted is not None:
                 return counted
         raise NodeRefused(
             self._nodes[index], f"{wire!r} was changed {_COUNT_ATTEMPTS} times while it was counted"
         )
 
+    def _count_if(self, index: int, wire: bytes, delta: int, token: int | None) -> Flow[int | None]:
+        try:
+            counted: int | None = yield from self._ask(
+                index, CountIf(wire, max(delta, -MAX_COUNT), token)
+            )
+        except NodeRefused:
+            if token is not None:
+                raise
+            # It is no number any more: to look at it again is to find that out.
+            return None
+        return counted
+
     def _items(
-        self, index: int, group: Group[K], values: Mapping[K, Any], last: Mapping[K, K]
+        self, index: int, group: Mapping[bytes, K], values: Mapping[K, Any], last: Mapping[K, K]
     ) -> list[Item]:
         dump = self._forms[index].dump
         items = []
@@ -240,9 +234,9 @@ class Plain:
         any more, either: it is deleted.
         """
         batch = {
-            index: (Set(fitting, ttl),)
+            index: (Set(small, ttl),)
             for index, listed in items.items()
-            if (fitting := [item for item in listed if len(item[1]) <= MAX_VALUE])
+            if (small := fitting(listed))
         }
         answers = yield batch
         lost: list[tuple[int, bytes]] = []
@@ -251,15 +245,7 @@ class Plain:
             refused = self._reply(index, answers, failures) if index in batch else ()
             if refused is None:
                 lost += [(index, wire) for wire, _, _ in listed]
-                continue
-            wires = [wire for wire, _ in refused]
-            wires += [wire for wire, data, _ in listed if len(data) > MAX_VALUE]
-            failures += [
-                NodeRefused(self._nodes[index], reply.text)
-                for _, reply in refused
-                if not reply.is_too_large
-            ]
-            if wires:
+            elif wires := self._refused(index, refused, listed, failures):
                 doomed[index] = wires
                 lost += [(index, wire) for wire in wires]
         if doomed:
@@ -284,31 +270,6 @@ class Plain:
         if refused.is_too_large:
             return False
         raise NodeRefused(self._nodes[index], refused.text)
-
-    def _ask(self, index: int, command: Command) -> Flow[Reply]:
-        """One command to one node; it raises NodeError."""
-        failures: list[NodeError] = []
-        answers = yield {index: (command,)}
-        reply = self._reply(index, answers, failures)
-        if failures:
-            raise failures[0]
-        return reply
-
-    def _reply(self, index: int, answers: Answers, failures: list[NodeError]) -> Reply:
-        """The reply to the only command for a node; None after a failure, which is noted."""
-        replies = answers[index]
-        if isinstance(replies, NodeError):
-            failures.append(replies)
-            return None
-        (reply,) = replies
-        if isinstance(reply, Refused):
-            failures.append(NodeRefused(self._nodes[index], reply.text))
-            return None
-        return reply
-
-    def _report(self, failures: list[NodeError]) -> None:
-        if failures and self._strict:
-            raise failures[0]
 
     def _loaded(self, index: int, flags: int, data: bytes) -> Any:
         try:

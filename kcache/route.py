@@ -1,42 +1,41 @@
-"""From a user's key to the key that goes out, and to the node that owns it."""
+"""From a user's key to its place, and to the node that owns it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, TypeAlias, TypeVar
 
-from kcache.key import wire_key
-from kcache.ring import Ring
-
-__all__ = ["REMEMBERED_ROUTES", "Group", "Key", "Router"]
+__all__ = ["REMEMBERED_ROUTES", "Key", "Router"]
 
 Key: TypeAlias = str | bytes
 K = TypeVar("K", bound=Key)
-Group: TypeAlias = dict[bytes, K]
-"""The keys of one node: from the wire key to the user's."""
+W = TypeVar("W", bound=Hashable)
 
 REMEMBERED_ROUTES = 8192
 """How many keys a router remembers, each of at most `_REMEMBERED_LENGTH` bytes or characters."""
 _REMEMBERED_LENGTH = 250
 
 
-class Router:
+class Router(Generic[W]):
     """Routes keys, and remembers those seen lately.
 
     Threads share it: each operation on its memory is atomic, and any mix of them is harmless.
 
     Args:
-        ring: who owns what. It hashes the keys that go out.
+        place_of: from a key to where it is: to its wire key, or to what has one. It raises
+            InvalidKey.
+        locate: from that to the number of the node that owns it. The ring hashes what goes out.
     """
 
-    def __init__(self, ring: Ring) -> None:
-        self._locate = ring.index_for
-        self.seen: dict[str, tuple[int, bytes]] = {}
-        """From keys to the node's number and the wire key. Only what is a str and nothing else is
+    def __init__(self, place_of: Callable[[Key], W], locate: Callable[[W], int]) -> None:
+        self._place_of = place_of
+        self._locate = locate
+        self.seen: dict[str, tuple[int, W]] = {}
+        """From keys to the node's number and the place. Only what is a str and nothing else is
         here: equal objects of other classes need not have equal bytes."""
 
-    def route(self, key: Key) -> tuple[int, bytes]:
-        """The number of the node that owns a key, and the wire key.
+    def route(self, key: Key) -> tuple[int, W]:
+        """The number of the node that owns a key, and the key's place.
 
         Raises:
             InvalidKey: the key is empty, or neither str nor bytes.
@@ -46,7 +45,7 @@ class Router:
         found = self.seen.get(key)
         return self._remember(key) if found is None else found
 
-    def group(self, keys: Iterable[K]) -> tuple[dict[int, Group[K]], list[tuple[K, K]]]:
+    def group(self, keys: Iterable[K]) -> tuple[dict[int, dict[W, K]], list[tuple[K, K]]]:
         """Sort keys by the node that owns them.
 
         Returns:
@@ -56,25 +55,25 @@ class Router:
         Raises:
             InvalidKey: as for `route`.
         """
-        groups: dict[int, Group[K]] = {}
+        groups: dict[int, dict[W, K]] = {}
         twins: list[tuple[K, K]] = []
         listed = keys if isinstance(keys, (list, tuple, dict)) else list(keys)
         # So many keys would only drive each other out.
         route = self.route if len(listed) <= REMEMBERED_ROUTES else self._route
         for key in listed:
-            index, wire = route(key)
+            index, place = route(key)
             group = groups.get(index)
             if group is None:
-                groups[index] = {wire: key}
-            elif (first := group.setdefault(wire, key)) is not key:
+                groups[index] = {place: key}
+            elif (first := group.setdefault(place, key)) is not key:
                 twins.append((key, first))
         return groups, twins
 
-    def _route(self, key: Key) -> tuple[int, bytes]:
-        wire = wire_key(key)
-        return self._locate(wire), wire
+    def _route(self, key: Key) -> tuple[int, W]:
+        place = self._place_of(key)
+        return self._locate(place), place
 
-    def _remember(self, key: str) -> tuple[int, bytes]:
+    def _remember(self, key: str) -> tuple[int, W]:
         found = self._route(key)
         if len(key) <= _REMEMBERED_LENGTH:
             if len(self.seen) >= REMEMBERED_ROUTES:

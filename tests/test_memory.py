@@ -163,6 +163,14 @@ def test_what_is_too_large_is_refused_and_what_was_there_is_gone() -> None:
     assert store.size == 0
 
 
+def test_no_more_is_kept_than_a_server_would_give_back() -> None:
+    store = MemoryStore(max_bytes=1 << 30)
+    largest = bytes(64 << 20)
+    assert store.store(b"k", largest, 0, None)
+    assert not store.store(b"k", largest + b"x", 0, None)
+    assert (store.get(b"k"), store.size) == (None, 0)
+
+
 def test_an_expired_entry_takes_no_room_once_it_was_met() -> None:
     clock = Clock()
     store = MemoryStore(clock=clock)

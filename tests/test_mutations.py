@@ -32,6 +32,12 @@ VECTORS = f"{RING}/test_vectors.py"
 PROPERTIES = f"{RING}/test_ring.py"
 FILES = f"{RING}/test_files.py"
 NODES = "tests/test_node.py"
+CACHE = "tests/cache"
+COUNTERS = f"{CACHE}/test_counters.py"
+ONE_KEY = f"{CACHE}/test_one_key.py"
+LIFE = f"{CACHE}/test_life.py"
+OVERSIZE = f"{CACHE}/test_oversize.py"
+TTLS = f"{CACHE}/test_ttl.py"
 
 MUTATIONS = [
     Mutation(
@@ -280,6 +286,188 @@ MUTATIONS = [
         '_, at, rest = rest.rpartition("@")',
         '_, at, rest = rest.partition("@")',
         NODES,
+    ),
+    Mutation(
+        "a refused value takes the old one with it",
+        "plain.py",
+        "            if wires:\n",
+        "            if False:\n",
+        f"{OVERSIZE}::test_a_redis_without_room_refuses_and_gives_no_old_value",
+    ),
+    Mutation(
+        "a value that no node would give back is not kept in-process either",
+        "memory.py",
+        " or len(data) > MAX_VALUE:",
+        ":",
+        f"{OVERSIZE} -k for_any_node_is_not_stored",
+    ),
+    Mutation(
+        "add of a value that is too large leaves the entry alone",
+        "plain.py",
+        "if condition is not ABSENT:",
+        "if True:",
+        f"{OVERSIZE} -k anywhere_is_refused_and_the_entry_there_stays",
+    ),
+    Mutation(
+        "of two forms of a key the last one counts in set_many",
+        "plain.py",
+        "values[last.get(key, key) if last else key]",
+        "values[key]",
+        f"{ONE_KEY} -k test_set_many",
+    ),
+    Mutation(
+        "get_many gives a key under both its forms",
+        "route.py",
+        "                twins.append((key, first))",
+        "                pass",
+        f"{ONE_KEY} -k test_get_many",
+    ),
+    Mutation(
+        "bytes keys are not remembered among str keys",
+        "route.py",
+        "        if key.__class__ is not str:\n",
+        "        if False:\n",
+        f"{ONE_KEY} -k python_forbids",
+    ),
+    Mutation(
+        "a ttl that no node can count is clamped",
+        "ttl.py",
+        "else min(ttl, _LONGEST)",
+        "else ttl",
+        f"{TTLS}::test_a_ttl_beyond_what_the_node_can_count_is_clamped -k memory",
+    ),
+    Mutation(
+        "a bool is no ttl",
+        "ttl.py",
+        "if isinstance(ttl, bool) or not",
+        "if not",
+        f"{TTLS}::test_what_is_no_ttl_is_no_default_either",
+    ),
+    Mutation(
+        "an entry lives no shorter on memcached",
+        "wire/memcached_talk.py",
+        "return ceil(ttl) + 1",
+        "return ceil(ttl)",
+        f"{LIFE}",
+    ),
+    Mutation(
+        "more than 30 days stay a duration on memcached",
+        "wire/memcached_talk.py",
+        "if ttl <= _MONTH - 1:",
+        "if True:",
+        f"{TTLS}::test_an_entry_lives_as_long_as_was_asked -k memcached",
+    ),
+    Mutation(
+        "at zero an entry is gone on memcached",
+        "wire/memcached_talk.py",
+        "    if ttl <= 0:\n",
+        "    if ttl < 0:\n",
+        f"{TTLS}::test_at_zero_or_less_the_entry_is_gone_at_once -k memcached",
+    ),
+    Mutation(
+        "parts of a second count on Redis",
+        "wire/redis_talk.py",
+        "ceil(ttl * 1000) if",
+        "ceil(ttl) * 1000 if",
+        f"{LIFE}",
+    ),
+    Mutation(
+        "a cache's default ttl is used by every call",
+        "cache.py",
+        "return self._ttl if ttl is UNSET else seconds(ttl)",
+        "return None if ttl is UNSET else seconds(ttl)",
+        f"{TTLS}::test_a_default_counts_where_no_ttl_is_said -k memory",
+    ),
+    Mutation(
+        "a key of another type is a miss on Redis",
+        "wire/redis_talk.py",
+        'return [] if values[0].code == b"WRONGTYPE" else _refused(values[0])',
+        "return _refused(values[0])",
+        f"{CACHE}/test_undecodable.py -k keys_of_other_types",
+    ),
+    Mutation(
+        "below zero a counter stops on Redis",
+        "wire/redis_scripts.py",
+        "if sum >= 0 then return text end",
+        "if true then return text end",
+        f"{COUNTERS}::test_below_zero_a_counter_stops_at_zero -k redis",
+    ),
+    Mutation(
+        "a negative number is no counter on Redis",
+        "wire/redis_scripts.py",
+        "'^%d+$'",
+        "'^-?%d+$'",
+        f"{COUNTERS}::test_what_is_no_counter_is_refused_and_stays -k redis",
+    ),
+    Mutation(
+        "a text is no counter in-process",
+        "memory.py",
+        "if held_flags != flags:",
+        "if False:",
+        f"{COUNTERS}::test_what_is_no_counter_is_refused_and_stays -k memory",
+    ),
+    Mutation(
+        "a counter does not overflow on memcached",
+        "plain.py",
+        "not 0 <= number <= MAX_COUNT - max(delta, 0)",
+        "not 0 <= number <= MAX_COUNT",
+        f"{COUNTERS} -k beyond_it_nothing_changes",
+    ),
+    Mutation(
+        "counts on memcached are not lost",
+        "plain.py",
+        "token = int(held.token) if is_careful else None",
+        "token = None",
+        f"{CACHE}/test_counters_shared.py -k nobody_waits_for_long",
+    ),
+    Mutation(
+        "cas without a token stores nothing",
+        "plain.py",
+        "if not isinstance(token, (int, bytes)):",
+        "if False:",
+        f"{CACHE}/test_cas.py::test_what_is_no_token_is_refused -k memory",
+    ),
+    Mutation(
+        "cas compares on Redis",
+        "wire/redis_scripts.py",
+        "if held ~= ARGV[1] then return 0 end\n",
+        "",
+        f"{CACHE}/test_cas.py::test_a_change_in_between_is_noticed -k redis",
+    ),
+    Mutation(
+        "a stored None is a hit",
+        "cache.py",
+        "return default if value is MISSING else value",
+        "return default if value is MISSING or value is None else value",
+        f"{CACHE}/test_calls.py::test_a_stored_none_is_a_hit -k memory",
+    ),
+    Mutation(
+        "a dead node is a miss for calls on many keys",
+        "plain.py",
+        "if failures and self._strict:",
+        "if failures:",
+        f"{CACHE}/test_nodes_down.py::test_under_miss_every_call_gives_its_miss_value",
+    ),
+    Mutation(
+        "a cache pickles with its configuration",
+        "cache.py",
+        "(type(self), self._configuration)",
+        "(type(self), {})",
+        f"{CACHE}/test_lifecycle.py::test_a_pickled_cache_knows_its_options_and_its_password",
+    ),
+    Mutation(
+        "values keep their type on Redis, which has no flags",
+        "form.py",
+        'if kind != "redis":',
+        "if True:",
+        f"{CACHE}/test_values.py::test_a_value_comes_back_with_its_type -k redis",
+    ),
+    Mutation(
+        "what breaks lines does not go out in a key",
+        "key.py",
+        '_UNSAFE = bytes(range(0x21)) + b"\\x7f"',
+        '_UNSAFE = b"\\n"',
+        f"{CACHE}/test_hostile_keys.py::test_every_call_takes_them -k memcached",
     ),
 ]
 

@@ -19,6 +19,7 @@ import ormsgpack
 from kcache.codec.registered import Registry, name_of
 from kcache.codec.tagged import Extension, Tagged
 from kcache.errors import ConfigurationError, DecodeError, EncodeError
+from kcache.interruption import is_of_handler
 
 __all__ = ["MAX_SIZE", "SAFE_TAG", "SafeCodec"]
 
@@ -151,6 +152,8 @@ class SafeCodec:
                 parts, end = ormsgpack.unpackb(_PAIR + data[1:] + _END, ext_hook=Extension)
                 value = self._quick.together(parts)
         except _BAD_BYTES as error:
+            if is_of_handler(error):
+                raise
             raise DecodeError(f"not an encoded value: {error}") from error
         if end != _END_VALUE:
             raise DecodeError("not an encoded value: there is more after it")

@@ -2,27 +2,28 @@
 
 A flow, a batch and a leg cost more than all the rest of such a call. So where an idle connection
 is there, the request is small and the whole reply comes at once, the call is made here, in one
-piece. Everything else - no connection, a node that is down, a refusal, a connection that the node
-has closed - is left to the flow, which says it once more from the beginning: reading and storing
-twice does no harm.
+piece. Everything else - no connection, a node that is down, a refusal - is left to the flow, which
+says it once more from the beginning: reading and storing twice does no harm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import write
 from time import monotonic, time
 from typing import Any, Final, NamedTuple, Protocol
 
 from kcache.command import Command, Get, Refused, Reply, Set
 from kcache.entry import Entries
 from kcache.errors import NodeError, TimedOut
+from kcache.flow import MISSING
+from kcache.interruption import is_of_handler
 from kcache.memory import MemoryStore
-from kcache.net.connection import WOULD_BLOCK, Connection
+from kcache.net.connection import Connection
 from kcache.net.exchange import carry
 from kcache.net.leg import CHUNK, Leg
 from kcache.net.pool import Pool
 from kcache.net.talks import talk_for
-from kcache.plain import MISSING
 from kcache.wire import memcached as mc
 from kcache.wire import resp
 from kcache.wire.memcached_parser import END, Value, parse_value
@@ -71,9 +72,12 @@ class _MemoryDirect:
 
 
 class _Begun(NamedTuple):
-    """A reply that has begun, and is not of the commonest form."""
+    """A call that is not over: the reply has begun, and is not of the commonest form.
 
-    connection: Connection
+    Without a connection, which was lost, it is to be made once more in what is left of its time.
+    """
+
+    connection: Connection | None
     data: bytes
     deadline: float
 
@@ -91,6 +95,9 @@ class _NodeDirect:
         Returns:
             What `parse` makes of the reply and the key; `_Begun` where that is INCOMPLETE; or
             UNDONE.
+
+        Raises:
+            TimedOut: there was none in time.
         """
         try:
             connection = self._quick.pop()
@@ -98,11 +105,13 @@ class _NodeDirect:
             return UNDONE
         begun = monotonic()
         try:
-            connection.send(request)
-            data = connection.recv(CHUNK)
+            # So little goes at once, or the node has stopped reading: nothing is to be said to it.
+            sent = write(connection.fd, request) == len(request)
+            data = connection.recv(CHUNK) if sent else b""
             reply = parse(data, wire)
         except OSError as error:
-            return self._lost(connection, error)
+            self._lose(connection, error)
+            return _Begun(None, b"", begun + self._pool.timeout)
         except BaseException:
             connection.close()
             raise
@@ -113,27 +122,26 @@ class _NodeDirect:
         return reply
 
     def _rest(self, begun: _Begun, command: Command) -> Reply:
-        """The reply that has begun, read to its end; UNDONE if it is a refusal."""
+        """The reply to a call that is not over; UNDONE if it is a refusal."""
         leg = Leg(self._pool, talk_for(self._pool.node, [command]), begun.connection)
-        leg.sent()
-        leg.take(begun.data)
+        if begun.connection is not None:
+            leg.sent()
+            leg.take(begun.data)
         outcome = carry({0: leg}, begun.deadline)[0]
         if isinstance(outcome, NodeError):
             raise outcome
         return UNDONE if isinstance(outcome[0], Refused) else outcome[0]
 
-    def _lost(self, connection: Connection, error: OSError) -> object:
-        """What is to be done about a wait that failed."""
+    def _lose(self, connection: Connection, error: OSError) -> None:
+        """Close a connection that failed; the others may be as old. It raises TimedOut."""
         connection.close()
-        if isinstance(error, WOULD_BLOCK):
+        if is_of_handler(error):
+            raise error
+        if isinstance(error, TimeoutError):
             failure = TimedOut(self._pool.node, f"no answer within {self._pool.timeout:.3g} s")
             self._pool.fail(failure)
             raise failure
-        if error.errno is None:
-            # It is none of a socket: a signal's handler has raised it.
-            raise error
         self._pool.drop()
-        return UNDONE
 
 
 class _RedisDirect(_NodeDirect):

@@ -6,6 +6,7 @@ from time import monotonic
 
 from kcache.command import Reply
 from kcache.errors import ConnectFailed, NodeError, ProtocolError, TimedOut
+from kcache.interruption import is_of_handler
 from kcache.net.connection import WOULD_BLOCK, Connection
 from kcache.net.pool import Pool
 from kcache.wire.errors import WireError
@@ -21,8 +22,7 @@ _LARGE_CHUNK = 1 << 20
 class Leg:
     """A talk on its way.
 
-    What fails closes the connection; what is complete gives it back. An error without a number
-    is none of a socket: a signal's handler may raise anything, and it is passed on.
+    What fails closes the connection; what is complete gives it back.
 
     Args:
         pool: of the node.
@@ -30,20 +30,36 @@ class Leg:
         connection: to talk over. None: there is none yet.
 
     Attributes:
-        outcome: the replies, or the error that ended it; None while it goes on.
         may_repeat: whether it ended because an idle connection had been closed by the node, and
             can be sent again.
     """
 
-    __slots__ = ("_unsent", "connection", "may_repeat", "outcome", "pool", "talk")
+    __slots__ = ("_begun", "_outcome", "_unsent", "connection", "may_repeat", "pool", "talk")
 
     def __init__(self, pool: Pool, talk: Talk, connection: Connection | None = None) -> None:
         self.pool = pool
         self.talk = talk
         self.connection = connection
-        self.outcome: list[Reply] | NodeError | None = None
         self.may_repeat = False
+        self._begun = monotonic()
+        self._outcome: list[Reply] | NodeError | None = None
         self._unsent: memoryview | None = memoryview(talk.request)
+
+    @property
+    def outcome(self) -> list[Reply] | NodeError:
+        """The replies, or the error that ended it.
+
+        Raises:
+            RuntimeError: it has not ended.
+        """
+        if self._outcome is None:
+            raise RuntimeError("this leg has not ended")
+        return self._outcome
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is an outcome."""
+        return self._outcome is not None
 
     @property
     def is_sent(self) -> bool:
@@ -65,36 +81,46 @@ class Leg:
         except WOULD_BLOCK:
             return
         except OSError as error:
-            self._broken(error)
+            self.lose(error)
 
-    def pull(self) -> None:
-        """Take what has come, without waiting."""
+    def pull(self, deadline: float) -> None:
+        """Take what has come, without waiting.
+
+        Args:
+            deadline: receive nothing more after this time, however much there is.
+        """
         try:
-            while self.connection is not None:
-                self.take(self.connection.recv_now(self._size()))
+            while self.connection is not None and monotonic() < deadline:
+                size = self._size()
+                data = self.connection.recv_now(size)
+                is_all = self.connection.is_native and len(data) < size
+                self.take(data)
+                if is_all:
+                    return
         except WOULD_BLOCK:
             return
         except OSError as error:
-            self._broken(error)
+            self.lose(error)
 
     def wait(self, until: float) -> None:
-        """Wait for replies, in the kernel; give up after one timeout, or when it is late.
+        """Wait for replies, if all is sent and the connection can wait.
 
         Args:
-            until: begin no wait after this time.
+            until: begin no wait after this time; one lasts a timeout at most.
         """
+        if self.connection is None or not self.is_sent or not self.connection.is_native:
+            return
         try:
             while self.connection is not None and monotonic() < until:
                 self.take(self.connection.recv(self._size()))
-        except WOULD_BLOCK:
-            return
         except OSError as error:
-            self._broken(error)
+            if not isinstance(error, TimeoutError) or is_of_handler(error):
+                self.lose(error)
 
     def take(self, data: bytes) -> None:
         """Take bytes that came; none at all mean that the node has closed."""
         if not data:
-            self._broken(None)
+            self.lose(None)
             return
         try:
             complete = self.talk.receive(data)
@@ -104,7 +130,7 @@ class Leg:
         if complete and not self.is_sent:
             self.fail(ProtocolError(self.pool.node, "it answered before it was asked"))
         elif complete:
-            self.outcome = self.talk.replies
+            self._outcome = self.talk.replies
             connection, self.connection = self.connection, None
             if connection is not None:
                 self.pool.put(connection)
@@ -113,11 +139,35 @@ class Leg:
         """End it: there is no more time."""
         error = TimedOut(self.pool.node, f"no answer within {self.pool.timeout:.3g} s")
         self.fail(error)
-        self.pool.fail(error)
+        self.pool.be_late(error, monotonic() - self._begun)
+
+    def lose(self, error: OSError | None) -> None:
+        """End it: the connection broke.
+
+        The node is down, unless it may have closed an idle connection only, or this is the child
+        of a process that was forked meanwhile by a signal's handler.
+
+        Args:
+            error: what the socket said; None for nothing. One that a signal's handler has raised
+                is none of the socket's, and is raised.
+        """
+        if error is not None and is_of_handler(error):
+            self.abandon()
+            raise error
+        how = "the node closed it" if error is None else f"{error.strerror}"
+        failure = ConnectFailed(self.pool.node, f"the connection was lost: {how}")
+        connection = self.connection
+        says_nothing = connection is not None and (connection.is_used or connection.fd < 0)
+        self.fail(failure)
+        if says_nothing:
+            self.pool.drop()
+            self.may_repeat = self.talk.is_harmless
+        else:
+            self.pool.fail(failure)
 
     def fail(self, error: NodeError) -> None:
         """End it, and close the connection."""
-        self.outcome = error
+        self._outcome = error
         self.abandon()
 
     def abandon(self) -> None:
@@ -132,21 +182,6 @@ class Leg:
 
     def _size(self) -> int:
         return min(max(self.talk.missing, CHUNK), _LARGE_CHUNK)
-
-    def _broken(self, error: OSError | None) -> None:
-        """The connection broke; the node is down, unless it may have closed an idle one only."""
-        if error is not None and error.errno is None:
-            self.abandon()
-            raise error
-        how = "the node closed it" if error is None else f"{error.strerror}"
-        failure = ConnectFailed(self.pool.node, f"the connection was lost: {how}")
-        was_used = self.connection is not None and self.connection.is_used
-        self.fail(failure)
-        if was_used:
-            self.pool.drop()
-            self.may_repeat = self.talk.is_harmless
-        else:
-            self.pool.fail(failure)
 
 
 def _foreign(error: WireError) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 from pymemcache.client.base import Client
@@ -41,17 +42,18 @@ def open_node(node: Node, timeout: float) -> socket.socket:
 
     Args:
         node: of kind `memcached`.
-        timeout: of each wait, in seconds.
+        timeout: seconds.
 
     Raises:
         ConnectFailed: no connection, or no TLS.
         TimedOut: no answer in time.
         NodeRefused: the user or the password is wrong.
     """
+    deadline = monotonic() + timeout
     try:
-        sock = _connected(node, timeout)
+        sock = _connected(node, deadline)
         if node.username is not None or node.password is not None:
-            _authenticate(sock, node)
+            _let_in(sock, node, deadline)
     except NodeError:
         raise
     except Exception as error:
@@ -59,10 +61,11 @@ def open_node(node: Node, timeout: float) -> socket.socket:
     return sock
 
 
-def _connected(node: Node, timeout: float) -> socket.socket:
+def _connected(node: Node, deadline: float) -> socket.socket:
     context = _TlsContext(node) if node.tls else None
     failure: OSError | None = None
     for address in _addresses(node):
+        timeout = _left(deadline)
         client: Any = Client(
             address, connect_timeout=timeout, timeout=timeout, no_delay=True, tls_context=context
         )
@@ -87,7 +90,15 @@ def _addresses(node: Node) -> Iterator[tuple[str, int] | str]:
         yield str(address[0]), int(address[1])
 
 
-def _authenticate(sock: socket.socket, node: Node) -> None:
+def _let_in(sock: socket.socket, node: Node, deadline: float) -> None:
+    try:
+        _authenticate(sock, node, deadline)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _authenticate(sock: socket.socket, node: Node, deadline: float) -> None:
     user, password = node.username or "", node.password or ""
     try:
         command = encode_auth(user.encode(), password.encode())
@@ -96,12 +107,25 @@ def _authenticate(sock: socket.socket, node: Node) -> None:
     sock.sendall(command)
     reply = b""
     while not reply.endswith(b"\r\n"):
+        sock.settimeout(_left(deadline))
         data = sock.recv(_LONGEST_LINE)
         if not data or len(reply) > _LONGEST_LINE:
             raise ConnectFailed(node, "the node closed the connection when it was told who asks")
         reply += data
     if reply != b"STORED\r\n":
         raise NodeRefused(node, reply.decode(errors="backslashreplace").strip())
+
+
+def _left(deadline: float) -> float:
+    """Seconds that are left.
+
+    Raises:
+        TimeoutError: there are none.
+    """
+    left = deadline - monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
 
 
 def _explained(error: Exception, node: Node, timeout: float) -> NodeError:

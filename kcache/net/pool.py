@@ -8,9 +8,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from time import monotonic
 
-from kcache.errors import ConfigurationError, NodeError, NodeUnavailable
+from kcache.errors import NodeError, NodeUnavailable, TimedOut
 from kcache.net.connection import Connection
 from kcache.net.opening import Opener, opener_of
 from kcache.node import Node
@@ -19,7 +18,6 @@ __all__ = ["MAX_IDLE", "Outage", "Pool"]
 
 MAX_IDLE = 128
 """Connections of each kind that are kept; further ones are closed when they come back."""
-_WATCH = 5.0
 
 _log = logging.getLogger("kcache")
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
@@ -31,13 +29,15 @@ class Outage:
     Attributes:
         error: what ended it.
         over: set at its end.
-        watched_until: nobody looks after the node any more, if this time has passed.
+        watching: held by the thread that looks after the node, for as long as it lives.
+        look_again: if nobody looks after the node, somebody should from this time on.
     """
 
     def __init__(self, error: NodeError) -> None:
         self.error = error
         self.over = threading.Event()
-        self.watched_until = 0.0
+        self.watching = threading.Lock()
+        self.look_again = 0.0
 
 
 class Pool:
@@ -52,7 +52,8 @@ class Pool:
     Args:
         node: of kind `redis` or `memcached`.
         timeout: seconds; of one wait.
-        watch: called at the start of an outage; it must end in `recover`.
+        watch: called while there is an outage, by every call that the pool refuses: it sees to it
+            that somebody looks after the node, who ends in `recover`.
 
     Attributes:
         quick: idle native connections. Their user pops them and appends them.
@@ -81,7 +82,8 @@ class Pool:
         """
         outage = self._outages.get("now")
         if outage is not None:
-            self._refuse(outage)
+            self._watch(self, outage)
+            raise NodeUnavailable(self.node, f"is down since: {outage.error.reason}")
         while True:
             try:
                 connection = self.quick.pop() if self.quick else self._others.pop()
@@ -95,11 +97,13 @@ class Pool:
         """A new connection.
 
         Raises:
-            NodeError: there is none, and why. The outage has begun.
+            NodeError: there is none, and why. The outage has begun, unless the node was given
+                little time.
         """
         try:
             return Connection(self._open(self.node, timeout), self.timeout)
-        except ConfigurationError:
+        except TimedOut as error:
+            self.be_late(error, timeout)
             raise
         except NodeError as error:
             self.fail(error)
@@ -120,6 +124,15 @@ class Pool:
                     # Another thread has taken the last one.
                     break
 
+    def be_late(self, error: TimedOut, waited: float) -> None:
+        """The node has not answered in a time.
+
+        It has failed, unless the time was short: what was left of that of a call of many steps,
+        of which others took the most, says nothing about the node.
+        """
+        if waited > self.timeout / 2:
+            self.fail(error)
+
     def fail(self, error: NodeError) -> None:
         """The node does not answer: close the idle connections, and leave it alone."""
         outage = Outage(error)
@@ -127,13 +140,17 @@ class Pool:
         self.drop()
         if is_first:
             _log.warning("%s; it is left alone until it answers", error)
-            self._look_after(outage)
+            self._watch(self, outage)
 
-    def recover(self, outage: Outage) -> None:
-        """The node answers again."""
-        if self._outages.pop("now", None) is outage:
-            _log.info("node %s answers again", self.node.name)
+    def recover(self, outage: Outage) -> bool:
+        """The node answers again; whether that is the end of this outage."""
         outage.over.set()
+        if self._outages.get("now") is not outage:
+            # The pool was closed meanwhile, and may be in another outage by now.
+            return False
+        del self._outages["now"]
+        _log.info("node %s answers again", self.node.name)
+        return True
 
     def close(self) -> None:
         """Close the idle connections, and let nobody look after the node."""
@@ -147,19 +164,6 @@ class Pool:
         self.quick.clear()
         self._others.clear()
         self._outages.clear()
-
-    def _refuse(self, outage: Outage) -> None:
-        if monotonic() > outage.watched_until:
-            self._look_after(outage)
-        raise NodeUnavailable(self.node, f"is down since: {outage.error.reason}")
-
-    def _look_after(self, outage: Outage) -> None:
-        self.watched(outage)
-        self._watch(self, outage)
-
-    def watched(self, outage: Outage) -> None:
-        """Say that somebody looks after the node."""
-        outage.watched_until = monotonic() + self.timeout + _WATCH
 
 
 def _forget_all() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from random import uniform
 from time import monotonic
 
 from kcache.command import Ping
 from kcache.errors import NodeError
+from kcache.net.background import start
+from kcache.net.connection import Connection
 from kcache.net.exchange import carry
 from kcache.net.leg import Leg
 from kcache.net.pool import Outage, Pool
@@ -18,6 +19,8 @@ __all__ = ["watch"]
 
 _FIRST_DELAY = 0.05
 _LONGEST_DELAY = 1.0
+_START = 0.1
+"""Seconds after which a thread that was to be started, and does not run, is not waited for."""
 
 
 def watch(pool: Pool, outage: Outage) -> None:
@@ -25,38 +28,57 @@ def watch(pool: Pool, outage: Outage) -> None:
 
     The delays grow from 50 ms to a second, and are scattered, so that the clients of a node that
     comes back do not all come at once.
+
+    It is called again for as long as the outage lasts, since a thread may not start: its start
+    may be interrupted, or there are too many.
     """
-    arguments = (weakref.ref(pool), outage)
+    if outage.watching.locked() or monotonic() < outage.look_again:
+        return
+    outage.look_again = monotonic() + _START
     try:
-        threading.Thread(
-            target=_watch, args=arguments, daemon=True, name=f"kcache-probe-{pool.node.name}"
-        ).start()
+        start(_watch, (weakref.ref(pool), outage), f"kcache-probe-{pool.node.name}")
     except RuntimeError:
-        # No thread can be started, since the interpreter ends or there are too many: the next
-        # call finds out how the node is.
-        pool.recover(outage)
+        # There are too many threads, or the interpreter ends. The next call tries again.
+        return
 
 
 def _watch(pool_of: weakref.ref[Pool], outage: Outage) -> None:
+    # Two may have been started at once. The lock says who lives, whatever ends the thread.
+    if outage.watching.acquire(blocking=False):
+        try:
+            _ask_until_over(pool_of, outage)
+        finally:
+            outage.watching.release()
+
+
+def _ask_until_over(pool_of: weakref.ref[Pool], outage: Outage) -> None:
     delay = _FIRST_DELAY
     while not outage.over.wait(delay * uniform(0.5, 1)):  # noqa: S311 - no secret
         pool = pool_of()
         if pool is None:
             return
-        pool.watched(outage)
-        if _answers(pool):
-            pool.recover(outage)
+        connection = _answering(_Trial(pool.node, pool.timeout, watch))
+        if connection is not None:
+            if pool.recover(outage):
+                pool.put(connection)
             return
         del pool
         delay = min(2 * delay, _LONGEST_DELAY)
 
 
-def _answers(pool: Pool) -> bool:
-    """Whether the node opens a connection and answers on it."""
+class _Trial(Pool):
+    """A pool for one try, whose failure is no news."""
+
+    def fail(self, error: NodeError) -> None:
+        del error
+
+
+def _answering(trial: Pool) -> Connection | None:
+    """A connection on which the node has answered."""
     try:
-        connection = pool.open(pool.timeout)
+        connection = trial.open(trial.timeout)
     except NodeError:
-        return False
-    leg = Leg(pool, talk_for(pool.node, [Ping()]), connection)
-    outcome = carry({0: leg}, monotonic() + pool.timeout)[0]
-    return outcome == [True]
+        return None
+    leg = Leg(trial, talk_for(trial.node, [Ping()]), connection)
+    outcome = carry({0: leg}, monotonic() + trial.timeout)[0]
+    return trial.take(fresh=False) if outcome == [True] else None

@@ -84,7 +84,9 @@ def _opener(node: Node, timeout: float) -> Any:
 
 def _over_tls(given: dict[str, str], options: Mapping[str, Any]) -> Any:
     name = given.pop("server_name", None)
-    tls = {_TLS[key]: value for key, value in given.items()}
+    tls: dict[str, Any] = {_TLS[key]: value for key, value in given.items()}
+    # redis-py checks the name from release 6 on only.
+    tls["ssl_check_hostname"] = True
     if name is None:
         return _redis_py.SSLConnection(**options, **tls)
     opener: Any = _NamedConnection

@@ -17,6 +17,9 @@ from kcache.node import Node
 
 __all__ = ["End", "Transport"]
 
+_LONGEST = 24 * 3600.0
+"""Seconds. The system counts no further than some weeks."""
+
 End = MemoryStore | Pool
 """What is at the other end: an in-process store, or the connections to a node."""
 
@@ -36,7 +39,7 @@ class Transport:
     def __init__(
         self, nodes: Sequence[Node], timeout: float, store_of: Callable[[Node], MemoryStore]
     ) -> None:
-        self.timeout = timeout
+        self.timeout = timeout = min(timeout, _LONGEST)
         self.ends: tuple[End, ...] = tuple(
             store_of(node) if node.kind == "memory" else Pool(node, timeout, watch)
             for node in nodes

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
+from kcache.interruption import is_of_handler
 from kcache.wire.errors import WireError
 from kcache.wire.incremental import CRLF, DEFAULT_LIMITS, Incremental, number, remember
 from kcache.wire.reply import INCOMPLETE, ErrorReply, Incomplete, Limits, Status
@@ -109,9 +110,10 @@ def parse_value(data: bytes) -> Value | End | Incomplete:
         end = start + _LAST_SIZES[digits]
         if word == b"VALUE" and 0 < len(key) <= _LONGEST_KEY and data[end:] == _ONE_HIT_END:
             return _new(Value, (key, _FLAGS[bits], data[start:end], None))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError) as error:
         # It is another reply, or not complete.
-        pass
+        if is_of_handler(error):
+            raise
     return INCOMPLETE
 
 
@@ -170,8 +172,10 @@ def parse_metas(data: bytes, count: int = 1) -> list[Meta] | Incomplete:
                     return INCOMPLETE
             found.append(meta)
             at = start
-    except (IndexError, KeyError, ValueError):
+    except (IndexError, KeyError, ValueError) as error:
         # One is another reply, or not complete.
+        if is_of_handler(error):
+            raise
         return INCOMPLETE
     return found if at == len(data) else INCOMPLETE
 
@@ -241,9 +245,10 @@ class MemcachedParser(Incremental[Reply]):
                 add((key, flags_of[bits], data[start:stop]))
                 end = stop
                 expected = b"\r\nVALUE"
-        except (KeyError, ValueError):
+        except (KeyError, ValueError) as error:
             # The next line is not complete, or it is none of a hit.
-            pass
+            if is_of_handler(error):
+                raise
         if end != self._at:
             self._after_body(end)
 

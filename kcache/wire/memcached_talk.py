@@ -21,6 +21,7 @@ from kcache.command import (
     Reply,
     Set,
     SetIf,
+    Swap,
     Touch,
     Ttl,
 )
@@ -35,6 +36,7 @@ __all__ = ["MemcachedTalk", "exptime_of"]
 _MONTH = 30 * 24 * 3600
 _NEVER = 0
 _GONE = -1
+_TOKENS = range(1, 1 << 64)
 _DONE_BYTES = b"HD\r\n"
 
 Raw: TypeAlias = Any
@@ -163,7 +165,7 @@ def _asked(keys: Sequence[bytes], hits: list[Hit]) -> list[Hit]:
 
 
 def _gets(command: Gets, _now: float) -> _Plan:
-    return _Plan(mc.encode_mg(command.key, b"kfcv"), _read_held(command.key))
+    return _Plan(mc.encode_mg(command.key, b"kfctv"), _read_held(command.key))
 
 
 def _read_held(key: bytes) -> _Reading:
@@ -175,7 +177,8 @@ def _read_held(key: bytes) -> _Reading:
         return None
     if raw.data is None or raw.flag(b"k") != key:
         _fail(raw)
-    return Held(_number(raw, b"f"), raw.data, _number(raw, b"c"))
+    left = None if raw.flag(b"t") == b"-1" else _number(raw, b"t")
+    return Held(_number(raw, b"f"), raw.data, _number(raw, b"c"), left)
 
 
 def _set(command: Set, now: float) -> _Plan:
@@ -204,11 +207,21 @@ def _set_if(command: SetIf, now: float) -> _Plan:
     if condition.token is None:
         mode = b"R" if condition.present else b"E"
         request = mc.encode_ms(key, data, flags, exptime, mode=mode)
-    elif isinstance(condition.token, int):
+    elif isinstance(condition.token, int) and condition.token in _TOKENS:
         request = mc.encode_ms(key, data, flags, exptime, cas=condition.token)
     else:
-        # The token is of a node of another kind, and so of another entry.
+        # No memcached has given this token, and so it is of another entry.
         return _Plan(mc.MN, _read_word({_PONG: False}))
+    return _Plan(request, _read_word({_DONE: True, **dict.fromkeys(_NOT_STORED, False)}))
+
+
+def _swap(command: Swap, now: float) -> _Plan:
+    (key, data, flags), held = command
+    # The seconds as the server counts them, and a Unix time where they are too many.
+    exptime = _NEVER if held.left is None else max(held.left, 1)
+    if exptime > _MONTH:
+        exptime = min(ceil(now) + exptime, mc.MAX_EXPTIME)
+    request = mc.encode_ms(key, data, flags, exptime, cas=int(held.token))
     return _Plan(request, _read_word({_DONE: True, **dict.fromkeys(_NOT_STORED, False)}))
 
 
@@ -274,6 +287,7 @@ _PLANS: Mapping[type[Command], Callable[[Any, float], _Plan]] = MappingProxyType
         Gets: _gets,
         Set: _set,
         SetIf: _set_if,
+        Swap: _swap,
         Delete: _delete,
         Touch: _touch,
         Ttl: _ttl,

@@ -11,7 +11,9 @@ from typing import Final
 __all__ = ["CAS", "COUNT"]
 
 CAS: Final = b"""\
-if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local held = redis.pcall('GET', KEYS[1])
+if type(held) == 'table' and not string.find(held.err, 'WRONGTYPE') then return held end
+if held ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], unpack(ARGV, 3))
 return 1
 """
@@ -24,6 +26,7 @@ if not held then
   redis.call('SET', KEYS[1], ARGV[2], unpack(ARGV, 3))
   return ARGV[2]
 end
+if type(held) == 'table' and not string.find(held.err, 'WRONGTYPE') then return held end
 if type(held) ~= 'string' or not string.find(held, '^%d+$') then return {ok='NAN'} end
 local sum = redis.pcall('INCRBY', KEYS[1], ARGV[1])
 if type(sum) ~= 'number' then

@@ -21,6 +21,7 @@ from kcache.command import (
     Reply,
     Set,
     SetIf,
+    Swap,
     Touch,
     Ttl,
 )
@@ -186,6 +187,11 @@ def _set_if(command: SetIf) -> _Plan:
     return _Plan(resp.encode(b"SET", key, data, *end, mode), 1, _is_stored_if)
 
 
+def _swap(command: Swap) -> _Plan:
+    (key, data, _), held = command
+    return _Plan(resp.encode(b"EVAL", CAS, 1, key, held.data, data, b"KEEPTTL"), 1, _is_one)
+
+
 def _delete(command: Delete) -> _Plan:
     return _Plan(resp.encode(b"DEL", *command.keys), 1, _as_int)
 
@@ -244,6 +250,7 @@ _PLANS: Mapping[type[Command], Callable[[Any], _Plan]] = MappingProxyType(
         Gets: _gets,
         Set: _set,
         SetIf: _set_if,
+        Swap: _swap,
         Delete: _delete,
         Touch: _touch,
         Ttl: _ttl,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Final, TypeAlias, cast
 
+from kcache.interruption import is_of_handler
 from kcache.wire.errors import WireError
 from kcache.wire.incremental import CRLF, DEFAULT_LIMITS, Incremental, natural, number, remember
 from kcache.wire.reply import INCOMPLETE, ErrorReply, Incomplete, Limits, Status
@@ -185,9 +186,10 @@ def _run(data: bytes, at: int, found: list[Reply], count: int, whole: Mapping[by
                 add(data[start:end])
             else:
                 break
-    except (KeyError, ValueError):
+    except (KeyError, ValueError) as error:
         # The next reply is not simple, or its first line not complete.
-        pass
+        if is_of_handler(error):
+            raise
     return end
 
 

@@ -1,0 +1,322 @@
+"""The calls, the same on a cache and on a namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from operator import index as as_int
+from typing import Any, Final, TypeVar
+
+from kcache.core import Core, fresh_token
+from kcache.entry import Entries
+from kcache.errors import InvalidationIncomplete, NodeError
+from kcache.executor import run
+from kcache.flow import MISSING, Flow
+from kcache.form import form_of
+from kcache.hit import MISS, Hit, Miss
+from kcache.invalidation import Invalidation
+from kcache.key import wire_key
+from kcache.namespace import Path
+from kcache.namespaced import Namespaced
+from kcache.net.direct import UNDONE
+from kcache.node import Node
+from kcache.plain import Plain
+from kcache.quick import NamespaceQuick, PlainQuick, Quick
+from kcache.route import Key, Router
+from kcache.ttl import Ttl, seconds
+
+__all__ = ["UNSET", "Calls", "Unset", "invalidated"]
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Key)
+
+
+class Unset(Enum):
+    """The type of `UNSET`."""
+
+    UNSET = "default"
+
+    def __repr__(self) -> str:
+        return f"<{self.value}>"
+
+
+UNSET: Final = Unset.UNSET
+"""Stands for an argument that was left out, where None is one."""
+
+
+class Calls:
+    """What can be done with entries. `Cache` and `Namespace` say with which.
+
+    Keys are `str` or `bytes`; "a" and b"a" are one key.
+    """
+
+    _core: Core
+    _ttl: float | None
+    _router: Router[Any]
+    _flows: Plain | Namespaced
+    _quick: Quick
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        """The value of an entry, or `default` if there is none.
+
+        A stored None is a value; `lookup` tells it from a miss.
+
+        Raises:
+            InvalidKey: the key is empty, or neither str nor bytes.
+            NodeError: the node failed, under `on_error="raise"`.
+        """
+        try:
+            value = self._quick.get(key)
+            if value is UNDONE:
+                value = run(self._flows.get(key), self._core.transport)
+        except NodeError:
+            if self._core.raises:
+                raise
+            return default
+        return default if value is MISSING else value
+
+    def lookup(self, key: Key) -> Hit | Miss:
+        """A `Hit` with the value, which is true, or a `Miss`, which is false.
+
+        Raises:
+            InvalidKey, NodeError: as for `get`.
+
+        Example:
+            >>> from kcache import Cache
+            >>> cache = Cache()
+            >>> cache.set("nothing", None)
+            True
+            >>> cache.lookup("nothing"), cache.lookup("something")
+            (Hit(value=None, stale=False), Miss())
+        """
+        value = self.get(key, MISSING)
+        return MISS if value is MISSING else Hit(value)
+
+    def get_many(self, keys: Iterable[K]) -> dict[K, Any]:
+        """The values of the entries that are there, by key.
+
+        All nodes are asked at once; one that fails costs its own keys only.
+
+        Raises:
+            InvalidKey: as for `get`.
+            NodeError: a node failed, under `on_error="raise"`.
+        """
+        return run(self._flows.get_many(_several(keys)), self._core.transport)
+
+    def set(self, key: Key, value: Any, ttl: Ttl | Unset = UNSET) -> bool:
+        """Store a value; whether it was stored.
+
+        Args:
+            key: of the entry.
+            value: of any type that the codec takes.
+            ttl: seconds, a timedelta, None for no end; left out, the cache's default. At zero or
+                less the entry is gone at once.
+
+        Returns:
+            False if the node is down, or the value is larger than it takes. What was there
+            before a value that is too large is not given any more.
+
+        Raises:
+            InvalidKey: as for `get`.
+            EncodeError: the codec does not take the value.
+            NodeError: the node failed, under `on_error="raise"`.
+        """
+        life = self._ttl if ttl is UNSET else seconds(ttl)
+        try:
+            done = self._quick.set(key, value, life)
+            if done is UNDONE:
+                return run(self._flows.set(key, value, life), self._core.transport)
+        except NodeError:
+            if self._core.raises:
+                raise
+            return False
+        return done is True
+
+    def set_many(self, values: Mapping[K, Any], ttl: Ttl | Unset = UNSET) -> list[K]:
+        """Store values; the keys of those that were not stored.
+
+        Raises:
+            InvalidKey, EncodeError: as for `set`; nothing is stored, then.
+            NodeError: a node failed, under `on_error="raise"`.
+        """
+        return run(self._flows.set_many(values, self._life(ttl)), self._core.transport)
+
+    def add(self, key: Key, value: Any, ttl: Ttl | Unset = UNSET) -> bool:
+        """Store a value where there is none, atomically; whether it was stored.
+
+        Raises:
+            InvalidKey, EncodeError, NodeError: as for `set`.
+        """
+        return self._run(self._flows.add(key, value, self._life(ttl)), otherwise=False)
+
+    def replace(self, key: Key, value: Any, ttl: Ttl | Unset = UNSET) -> bool:
+        """Store a value where there is one, atomically; whether it was stored.
+
+        Raises:
+            InvalidKey, EncodeError, NodeError: as for `set`.
+        """
+        return self._run(self._flows.replace(key, value, self._life(ttl)), otherwise=False)
+
+    def delete(self, key: Key) -> bool:
+        """Delete an entry; whether it was there.
+
+        Raises:
+            InvalidKey, NodeError: as for `get`.
+        """
+        return self._run(self._flows.delete(key), otherwise=False)
+
+    def delete_many(self, keys: Iterable[Key]) -> int:
+        """Delete entries; how many were there.
+
+        Raises:
+            InvalidKey, NodeError: as for `get_many`.
+        """
+        return run(self._flows.delete_many(_several(keys)), self._core.transport)
+
+    def touch(self, key: Key, ttl: Ttl | Unset = UNSET) -> bool:
+        """Give an entry another ttl, counted from now; whether it is there.
+
+        Raises:
+            InvalidKey, NodeError: as for `get`.
+        """
+        return self._run(self._flows.touch(key, self._life(ttl)), otherwise=False)
+
+    def ttl(self, key: Key) -> float | None:
+        """The seconds that an entry has left: `inf` for no end, None for no entry.
+
+        memcached counts whole seconds, and keeps entries up to two seconds longer than asked.
+
+        Raises:
+            InvalidKey, NodeError: as for `get`.
+        """
+        return self._run(self._flows.ttl(key), otherwise=None)
+
+    def __contains__(self, key: Key) -> bool:
+        return bool(self.lookup(key))
+
+    def incr(
+        self, key: Key, delta: int = 1, *, initial: int | None = None, ttl: Ttl | Unset = UNSET
+    ) -> int | None:
+        """Add to a counter, atomically, and mean the same on every kind of node.
+
+        Counters are ints of 0 .. 2**63 - 1. Below 0 they stop at 0.
+
+        Args:
+            key: of the counter, which other clients can read and count as well.
+            delta: what to add; a negative one subtracts.
+            initial: what to store, unchanged, where there is no entry.
+            ttl: of a counter that is made; the ttl of one that is there stays.
+
+        Returns:
+            The new number; None where there is no entry and no `initial`, and if the node is
+            down.
+
+        Raises:
+            NotACounter: the entry holds anything else, or the sum would be beyond 2**63 - 1.
+                Nothing has changed.
+            InvalidKey, NodeError: as for `get`.
+
+        Example:
+            >>> from kcache import Cache
+            >>> cache = Cache()
+            >>> cache.incr("visits", initial=1), cache.incr("visits"), cache.decr("visits", 5)
+            (1, 2, 0)
+        """
+        first = None if initial is None else as_int(initial)
+        flow = self._flows.count(key, as_int(delta), first, self._life(ttl))
+        return self._run(flow, otherwise=None)
+
+    def decr(
+        self, key: Key, delta: int = 1, *, initial: int | None = None, ttl: Ttl | Unset = UNSET
+    ) -> int | None:
+        """Subtract from a counter: `incr` with the other sign."""
+        return self.incr(key, -as_int(delta), initial=initial, ttl=ttl)
+
+    def gets(self, key: Key) -> tuple[Any, Any] | None:
+        """The value and a token for `cas`; None if there is no entry.
+
+        Raises:
+            InvalidKey, NodeError: as for `get`.
+        """
+        return self._run(self._flows.gets(key), otherwise=None)
+
+    def cas(self, key: Key, value: Any, token: Any, ttl: Ttl | Unset = UNSET) -> bool:
+        """Store a value if the entry has not changed since `gets`; whether it was stored.
+
+        On Redis the stored bytes are compared, so that an entry which has changed and changed
+        back has not changed; elsewhere every store is a change.
+
+        Raises:
+            InvalidKey, EncodeError, NodeError: as for `set`.
+
+        Example:
+            >>> from kcache import Cache
+            >>> cache = Cache()
+            >>> cache.set("n", 1)
+            True
+            >>> value, token = cache.gets("n")
+            >>> cache.cas("n", value + 1, token), cache.cas("n", value + 2, token)
+            (True, False)
+        """
+        return self._run(self._flows.cas(key, value, token, self._life(ttl)), otherwise=False)
+
+    def node_for(self, key: Key) -> Node:
+        """The node that owns a key.
+
+        Raises:
+            InvalidKey: as for `get`.
+        """
+        return self._core.ring.nodes[self._router.route(key)[0]]
+
+    def _use_plain_keys(self, core: Core, entries: Entries) -> None:
+        nodes = core.ring.nodes
+        router = Router(wire_key, core.ring.index_for)
+        forms = [form_of(node.kind, entries) for node in nodes]
+        self._core, self._router = core, router
+        self._flows = Plain(nodes, router, forms, strict=core.raises)
+        self._quick = PlainQuick(router, core.transport.ends, entries)
+
+    def _use_namespace(self, core: Core, path: Path, entries: Entries) -> Namespaced:
+        router = Router(path.place, lambda place: core.ring.index_for(place.key))
+        flows = Namespaced(
+            path,
+            core.ring.nodes,
+            router,
+            entries,
+            known=core.known,
+            fresh=fresh_token,
+            strict=core.raises,
+        )
+        self._core, self._router, self._flows = core, router, flows
+        self._quick = NamespaceQuick(router, core.transport.ends, entries, path, core.known)
+        return flows
+
+    def _life(self, ttl: Ttl | Unset) -> float | None:
+        return self._ttl if ttl is UNSET else seconds(ttl)
+
+    def _run(self, flow: Flow[T], *, otherwise: T) -> T:
+        try:
+            return run(flow, self._core.transport)
+        except NodeError:
+            if self._core.raises:
+                raise
+            return otherwise
+
+
+def invalidated(core: Core, flows: Namespaced) -> Invalidation:
+    """Invalidate a namespace.
+
+    Raises:
+        InvalidationIncomplete: a node failed, and calls raise.
+    """
+    failures = run(flows.invalidate(), core.transport)
+    pending = tuple(failure.node for failure in failures)
+    if pending and core.raises:
+        raise InvalidationIncomplete(pending, failures[0].reason) from failures[0]
+    return Invalidation(not pending, pending)
+
+
+def _several(keys: Iterable[K]) -> Iterable[K]:
+    if isinstance(keys, (str, bytes)):
+        raise TypeError(f"keys are given as a list; this is one key: {keys[:80]!r}")
+    return keys

@@ -1,0 +1,1 @@
+"""What a user of `Cache` is promised, on every kind of node."""

@@ -1,0 +1,111 @@
+"""Figures 1 and 3: exceptions that come out of nowhere, in the middle of a call."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from tests.faults.tally import EXPECTED, Get, Tally, check
+
+__all__ = ["Interrupted", "Stopped", "by_signals", "handling", "in_threads"]
+
+_KEYS = tuple(EXPECTED)
+# Calls take 10 us to some 100 us; half of the exceptions shall come in the first of them.
+_LATEST = 300e-6
+
+
+class Interrupted(Exception):  # noqa: N818 - no error of the program
+    """Raised by a handler."""
+
+
+class Stopped(BaseException):
+    """The same, past `except Exception`."""
+
+
+@contextmanager
+def handling(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Handle SIGALRM."""
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def by_signals(get: Get, rounds: int, kind: type[BaseException], seed: int) -> Tally:
+    """Interrupt gets at random moments, and check what comes after each time."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    tally = Tally()
+    fired = False
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        nonlocal fired
+        fired = True
+        raise kind
+
+    with handling(handler):
+        for turn in range(rounds):
+            fired = False
+            key = _KEYS[chance.randrange(len(_KEYS))]
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, _LATEST))
+                while not fired:
+                    get(key)
+                tally.swallowed += 1
+            except kind:
+                pass
+            except Exception:  # noqa: BLE001 - clients wrap what they catch
+                tally.swallowed += 1
+            tally.rounds += 1
+            check(get, tally, turn)
+    return tally
+
+
+class Victim(threading.Thread):
+    """Makes calls, and is interrupted."""
+
+    def __init__(self, get: Get, kind: type[BaseException]) -> None:
+        super().__init__(daemon=True)
+        self._get, self._kind = get, kind
+        self.tally = Tally()
+        self.ready = threading.Event()
+        self.end = False
+
+    def run(self) -> None:
+        while not self.end:
+            try:
+                self.ready.set()
+                while not self.end:
+                    self._get(_KEYS[self.tally.rounds % len(_KEYS)])
+            except self._kind:
+                self.tally.rounds += 1
+            check(self._get, self.tally, self.tally.rounds)
+
+
+def in_threads(get: Get, rounds: int, kind: type[BaseException], seed: int) -> Tally:
+    """Raise in one of 16 threads after the other, while all of them make calls."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    victims = [Victim(get, kind) for _ in range(16)]
+    for victim in victims:
+        victim.start()
+    for _ in range(rounds):
+        victim = chance.choice(victims)
+        assert victim.ready.wait(10)
+        victim.ready.clear()
+        number = ctypes.c_ulong(victim.ident or 0)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(kind))
+    total = Tally()
+    for victim in victims:
+        assert victim.ready.wait(10)
+        victim.end = True
+    for victim in victims:
+        victim.join(10)
+        total.lost += victim.is_alive()
+        total.add(victim.tally)
+    return total
