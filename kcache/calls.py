@@ -124,13 +124,11 @@ class Calls:
         life = self._ttl if ttl is UNSET else seconds(ttl)
         try:
             done = self._quick.set(key, value, life)
-            if done is UNDONE:
-                return run(self._flows.set(key, value, life), self._core.transport)
+            return done if isinstance(done, bool) else run(done, self._core.transport)
         except NodeError:
             if self._core.raises:
                 raise
             return False
-        return done is True
 
     def set_many(self, values: Mapping[K, Any], ttl: Ttl | Unset = UNSET) -> list[K]:
         """Store values; the keys of those that were not stored.
@@ -274,7 +272,7 @@ class Calls:
         forms = [form_of(node.kind, entries) for node in nodes]
         self._core, self._router = core, router
         self._flows = Plain(nodes, router, forms, strict=core.raises)
-        self._quick = PlainQuick(router, core.transport.ends, entries)
+        self._quick = PlainQuick(self._flows, router, core.transport.ends, entries)
 
     def _use_namespace(self, core: Core, path: Path, entries: Entries) -> Namespaced:
         router = Router(path.place, lambda place: core.ring.index_for(place.key))
@@ -288,7 +286,9 @@ class Calls:
             strict=core.raises,
         )
         self._core, self._router, self._flows = core, router, flows
-        self._quick = NamespaceQuick(router, core.transport.ends, entries, path, core.known)
+        self._quick = NamespaceQuick(
+            flows, router, core.transport.ends, entries, path=path, known=core.known
+        )
         return flows
 
     def _life(self, ttl: Ttl | Unset) -> float | None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from kcache import frame
 from kcache.codec import SAFE_TAG, SafeCodec
@@ -28,6 +28,7 @@ __all__ = [
     "OTHER_CODEC",
     "TEXT_FLAGS",
     "Entries",
+    "Prepared",
 ]
 
 BYTES_FLAGS = 0
@@ -52,7 +53,13 @@ _INT_DIGITS = 640
 _other_int = re.compile(rb"-?[0-9]{1,%d} *" % _INT_DIGITS).fullmatch
 _canonical = re.compile(rb"0|-?[1-9][0-9]{0,18}").fullmatch
 _CANONICAL_LENGTH = 20
+# Those of a few codecs, times a few depths of namespaces.
+_MOST_HEADS = 256
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+
+
+Prepared: TypeAlias = tuple[int, int, bytes]
+"""What a frame says of a value: the codec's tag, the compression, the payload."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,9 @@ class Entries:
     _tag: int = field(init=False, repr=False)
     _readers: Mapping[int, Callable[[bytes], Any]] = field(init=False, repr=False, compare=False)
     _compressed_from: int = field(init=False, repr=False)
+    _heads: dict[bytes, tuple[int, Callable[[bytes], Any]]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         if self.version not in frame.VERSIONS:
@@ -190,10 +200,22 @@ class Entries:
         Raises:
             EncodeError: the codec does not take `value`.
         """
+        return self.stamped(self.prepared(value), stamp)
+
+    def prepared(self, value: Any) -> Prepared:
+        """Encode a value whose stamp is not known yet.
+
+        Raises:
+            EncodeError: the codec does not take `value`.
+        """
         tag, payload = self._encoded(value)
         if len(payload) < self._compressed_from:
-            return frame.pack(payload, tag, 0, stamp, self.version)
-        compression, payload = self.compression.compress(payload)
+            return tag, 0, payload
+        return tag, *self.compression.compress(payload)
+
+    def stamped(self, prepared: Prepared, stamp: bytes = b"") -> bytes:
+        """Give the frame of a value that is encoded."""
+        tag, compression, payload = prepared
         return frame.pack(payload, tag, compression, stamp, self.version)
 
     def unframe(self, data: bytes) -> tuple[Any, bytes]:
@@ -209,6 +231,28 @@ class Entries:
         if compression:
             payload = self.compression.expand(compression, payload)
         return read(payload), stamp
+
+    def unframe_stamped(self, data: bytes, stamp: bytes) -> Any:
+        """Give the value in a frame that has this stamp.
+
+        Raises:
+            DecodeError: it has another one, or as for `unframe`.
+        """
+        known = self._heads.get(data[: frame.STAMP_START])
+        if known is not None and known[0] == len(stamp):
+            return known[1](frame.payload_of_stamped(data, stamp))
+        value, found = self.unframe(data)
+        if found != stamp:
+            raise DecodeError("a frame of another stamp")
+        self._remember_head(data, stamp)
+        return value
+
+    def _remember_head(self, data: bytes, stamp: bytes) -> None:
+        """Note how a frame is read that begins like one which has just been read in full."""
+        head = data[: frame.STAMP_START]
+        is_compressed = data[4] & 0x0F
+        if stamp and not is_compressed and len(self._heads) < _MOST_HEADS:
+            self._heads[head] = len(stamp), self._readers[data[5]]
 
     def _encoded(self, value: Any) -> tuple[int, bytes]:
         """Give the tag of what encoded it, and the payload."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TypeVar
 
+from kcache.command import Answers
 from kcache.flow import Flow
 from kcache.protocols import Transport
 
@@ -22,10 +23,12 @@ def run(flow: Flow[T], transport: Transport) -> T:
         What the flow returns.
     """
     deadline = monotonic() + transport.timeout
-    try:
-        batch = next(flow)
-        while True:
-            batch = flow.send(transport.exchange(batch, deadline) if batch else {})
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    answers: Answers | None = None
+    while True:
+        # Nothing but the flow itself may end it: the transport stands outside.
+        try:
+            batch = next(flow) if answers is None else flow.send(answers)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        answers = transport.exchange(batch, deadline) if batch else {}

@@ -121,17 +121,19 @@ class Namespaced(Versions):
 
     def add(self, key: Key, value: Any, ttl: float | None) -> Flow[bool]:
         """Store a value where there is none alive; whether it was stored."""
+        prepared = self._entries.prepared(value)
 
         def decide(held: Any) -> Change | None:
-            return Change(value, ttl) if held is MISSING else None
+            return Change(prepared, ttl) if held is MISSING else None
 
         return (yield from self._change(*self._router.route(key), decide)) is not None
 
     def replace(self, key: Key, value: Any, ttl: float | None) -> Flow[bool]:
         """Store a value where there is one alive; whether it was stored."""
+        prepared = self._entries.prepared(value)
 
         def decide(held: Any) -> Change | None:
-            return None if held is MISSING else Change(value, ttl)
+            return None if held is MISSING else Change(prepared, ttl)
 
         return (yield from self._change(*self._router.route(key), decide)) is not None
 
@@ -142,25 +144,33 @@ class Namespaced(Versions):
         if initial is not None and not 0 <= initial <= MAX_COUNT:
             raise NotACounter(f"{key!r}: initial={initial} is not in 0 .. 2**63 - 1")
 
+        number, prepared = initial, self._entries.prepared
+
         def decide(held: Any) -> Change | None:
+            nonlocal number
             if held is MISSING:
-                return None if initial is None else Change(initial, ttl)
+                number = initial
+                return None if initial is None else Change(prepared(initial), ttl)
             if type(held) is not int or not 0 <= held <= MAX_COUNT - max(delta, 0):
                 raise NotACounter(
                     f"{key!r} holds no number of 0 .. 2**63 - 1, or the sum would be beyond it"
                 )
-            return Change(max(held + delta, 0), None, keeps_end=True)
+            number = max(held + delta, 0)
+            return Change(prepared(number), None, keeps_end=True)
 
         change = yield from self._change(*self._router.route(key), decide)
-        return None if change is None else change.value
+        return None if change is None else number
 
     def cas(self, key: Key, value: Any, token: object, ttl: float | None) -> Flow[bool]:
         """Store a value if entry and records are still those of the token."""
         index, place = self._router.route(key)
+        prepared = self._entries.prepared(value)
         if not isinstance(token, VersionToken):
+            if not isinstance(token, (int, bytes)):
+                raise TypeError(f"a token is what gets gives with the value, not {token!r}")
             # It is of a plain key, and so of another entry.
             return False
-        data = self._entries.frame(value, place.digest + token.versions)
+        data = self._entries.stamped(prepared, place.digest + token.versions)
         condition = Condition(present=None, token=token.entry)
         store = SetIf((place.key, data, FRAME_FLAGS), ttl, condition)
         stored, tokens = yield from self._conditionally(index, place, store)

@@ -13,10 +13,13 @@ from functools import lru_cache
 from kcache import frame
 from kcache.errors import DecodeError
 
-__all__ = ["TOKEN_SIZE", "pack_record", "token_of"]
+__all__ = ["TOKEN", "TOKEN_SIZE", "pack_record", "token_of"]
 
 TOKEN_SIZE = 16
 """Bytes, of `os.urandom`; never a counter, never a clock."""
+
+TOKEN = slice(6, 6 + TOKEN_SIZE)
+"""Where the token is in a record, for whoever only compares it; `token_of` looks at all of it."""
 
 _TAG = 15
 

@@ -10,6 +10,11 @@ the innermost namespace, and a digest of its place. It is alive while all of tha
 
 A read asks for the entry and its records at once, the entry first: a record that is read later is
 no older than the entry, and a newer entry is never taken for a dead one.
+
+A write looks at the records before it stores, in the same round trip. If its tokens were there, it
+is done, whatever comes later; only if they were not, and so nobody can have seen what it stored,
+may it store again. After a look that came later, it might bring back what somebody had read, and
+then invalidated.
 """
 
 from __future__ import annotations
@@ -34,7 +39,7 @@ from kcache.command import (
     SetIf,
     Swap,
 )
-from kcache.entry import FRAME_FLAGS, Entries
+from kcache.entry import FRAME_FLAGS, Entries, Prepared
 from kcache.errors import DecodeError, NodeError, NodeRefused
 from kcache.flow import MAX_VALUE, MISSING, Flow, Flows, fitting
 from kcache.known import Known
@@ -71,12 +76,12 @@ class Change(NamedTuple):
     """What is to be stored.
 
     Attributes:
-        value: in the place of the one that was read.
+        value: in the place of the one that was read, encoded.
         ttl: in seconds; None for no end.
         keeps_end: whether the entry ends when it would have ended, whatever `ttl` says.
     """
 
-    value: Any
+    value: Prepared
     ttl: float | None
     keeps_end: bool = False
 
@@ -152,10 +157,9 @@ class Versions(Flows):
         if data is None or not all(tokens):
             return MISSING
         try:
-            value, stamp = self._entries.unframe(data)
+            return self._entries.unframe_stamped(data, place.digest + joined(tokens))
         except DecodeError:
             return MISSING
-        return value if stamp == place.digest + joined(tokens) else MISSING
 
     def _see(self, index: int, place: Place) -> Flow[Seen]:
         """The entry with its own token, then its records, in one round trip."""
@@ -263,6 +267,31 @@ class Versions(Flows):
         if changed:
             lost += yield from self._store_again(values, changed, newer, ttl, failures)
         return lost
+
+    def set_again(
+        self, index: int, place: Place, value: Any, ttl: float | None, *, item: Item, tokens: Tokens
+    ) -> Flow[bool]:
+        """Store a value again that was stored under tokens which had become old.
+
+        Args:
+            index: of the node.
+            place: of the entry.
+            value: of the entry.
+            ttl: in seconds.
+            item: that was stored.
+            tokens: of the records, read after that.
+
+        Returns:
+            Whether it was stored.
+        """
+        self._known.note(index, self._path.records, tokens)
+        failures: list[NodeError] = []
+        lost = yield from self._store_again(
+            {index: {place: value}}, {index: {place: item}}, {index: tokens}, ttl, failures
+        )
+        if failures:
+            raise failures[0]
+        return not lost
 
     def _store_again(
         self,
@@ -385,7 +414,7 @@ class Versions(Flows):
             versions = (yield from self._installed({index: seen.tokens}))[index]
             if isinstance(versions, NodeError):
                 raise versions
-            data = self._entries.frame(change.value, place.digest + versions)
+            data = self._entries.stamped(change.value, place.digest + versions)
             command = _conditional((place.key, data, FRAME_FLAGS), seen.held, change)
             stored, before = yield from self._conditionally(index, place, command)
             if stored is None:
@@ -424,6 +453,12 @@ class Versions(Flows):
         if refused.is_too_large:
             return None, ()
         raise NodeRefused(self._nodes[index], refused.text)
+
+
+def _stores(items: Iterable[Item], ttl: float | None) -> tuple[Set, ...]:
+    """The command that stores what is not too large, if there is anything."""
+    small = fitting(items)
+    return (Set(small, ttl),) if small else ()
 
 
 def _conditional(item: Item, held: Held | None, change: Change) -> SetIf | Swap:

@@ -38,6 +38,9 @@ ONE_KEY = f"{CACHE}/test_one_key.py"
 LIFE = f"{CACHE}/test_life.py"
 OVERSIZE = f"{CACHE}/test_oversize.py"
 TTLS = f"{CACHE}/test_ttl.py"
+FLOWS = "tests/versions/test_flows.py"
+MODEL = "tests/versions/test_model_check.py::test_every_interleaving_answers_as_a_register_does"
+VERSION_KEYS = "tests/versions/test_keys.py"
 
 MUTATIONS = [
     Mutation(
@@ -468,6 +471,76 @@ MUTATIONS = [
         '_UNSAFE = bytes(range(0x21)) + b"\\x7f"',
         '_UNSAFE = b"\\n"',
         f"{CACHE}/test_hostile_keys.py::test_every_call_takes_them -k memcached",
+    ),
+    Mutation(
+        "an invalidation replaces the records that are there",
+        "versions.py",
+        "FRAME_FLAGS), RECORD_TTL, PRESENT)",
+        "FRAME_FLAGS), RECORD_TTL, ABSENT)",
+        f"{FLOWS}::test_an_invalidation_is_one_command_to_each_node_whatever_there_is",
+    ),
+    Mutation(
+        "no two nodes are sent the same token",
+        "versions.py",
+        "yield {index: (self._renewal(record),) for index in range(len(self._nodes))}",
+        "yield dict.fromkeys(range(len(self._nodes)), (self._renewal(record),))",
+        f"{FLOWS}::test_each_node_is_sent_a_token_of_its_own",
+    ),
+    Mutation(
+        "entries are read before their records",
+        "versions.py",
+        "return Get((*(place.key for place in places), *self._path.records))",
+        "return Get((*self._path.records, *(place.key for place in places)))",
+        f"{FLOWS}::test_entries_are_read_before_records",
+    ),
+    Mutation(
+        "an entry is alive in its own place only",
+        "versions.py",
+        "unframe_stamped(data, place.digest + joined(tokens))",
+        "unframe_stamped(data, self._entries.unframe(data)[1][:24] + joined(tokens))",
+        f"{FLOWS}::test_an_entry_moved_to_another_key_is_a_miss",
+    ),
+    Mutation(
+        "what is decided from a value takes no newer tokens",
+        "versions.py",
+        "versions = (yield from self._installed({index: seen.tokens}))[index]",
+        "versions = (yield from self._installed({index: ()}))[index]",
+        f"{MODEL}[two-clients]",
+    ),
+    Mutation(
+        "a set that was too late gives way to a later one",
+        "versions.py",
+        "if held is not None and held.data == stored[index][place][1]",
+        "if held is not None",
+        f"{MODEL}[two-clients]",
+    ),
+    Mutation(
+        "a token of cas is of its records, too",
+        "namespaced.py",
+        "return bool(stored) and all(tokens) and joined(tokens) == token.versions",
+        "return bool(stored)",
+        f"{MODEL}[two-clients]",
+    ),
+    Mutation(
+        "an entry is no version record",
+        "record.py",
+        "if tag == _TAG and len(payload)",
+        "if len(payload)",
+        f"{VERSION_KEYS}::test_an_entry_is_no_record",
+    ),
+    Mutation(
+        "two paths have two wire keys",
+        "namespace.py",
+        "hashed.update(_sized(name))",
+        "hashed.update(name)",
+        f"{VERSION_KEYS}::test_two_paths_or_keys_are_one_only_if_they_are_equal",
+    ),
+    Mutation(
+        "known tokens take bounded memory",
+        "known.py",
+        "if len(known) >= MAX_KNOWN:",
+        "if False:",
+        f"{FLOWS}::test_known_tokens_are_bounded",
     ),
 ]
 

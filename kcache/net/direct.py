@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from os import write
 from time import monotonic, time
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from kcache.command import Command, Get, Refused, Reply, Set
+from kcache.command import Command, Get, Item, Refused, Set
 from kcache.entry import Entries
 from kcache.errors import NodeError, TimedOut
 from kcache.flow import MISSING
@@ -26,7 +26,7 @@ from kcache.net.pool import Pool
 from kcache.net.talks import talk_for
 from kcache.wire import memcached as mc
 from kcache.wire import resp
-from kcache.wire.memcached_parser import END, Value, parse_value
+from kcache.wire.memcached_parser import END, Value, parse_value, parse_values
 from kcache.wire.memcached_talk import exptime_of
 from kcache.wire.redis_talk import px_of
 from kcache.wire.reply import INCOMPLETE
@@ -40,14 +40,25 @@ _SMALL = 16 << 10
 _HD = b"HD\r\n"
 
 
+Wires: TypeAlias = tuple[bytes, ...]
+Found: TypeAlias = "list[bytes | None]"
+"""The data under each of some keys, in their order."""
+
+
 class Direct(Protocol):
-    """The two calls on one node."""
+    """The calls on one node."""
 
     def get(self, wire: bytes) -> Any:
         """The value; MISSING; or UNDONE. It raises NodeError and DecodeError."""
 
     def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
         """True if it was stored; or UNDONE. It raises NodeError and EncodeError."""
+
+    def read(self, wires: Wires) -> Any:
+        """What is `Found`; or UNDONE. It raises NodeError."""
+
+    def store(self, item: Item, ttl: float | None, wires: Wires) -> Any:
+        """Store an item, and then read keys: `Found`; or UNDONE. It raises NodeError."""
 
 
 def direct_to(end: MemoryStore | Pool, entries: Entries) -> Direct:
@@ -59,16 +70,24 @@ def direct_to(end: MemoryStore | Pool, entries: Entries) -> Direct:
 
 class _MemoryDirect:
     def __init__(self, store: MemoryStore, entries: Entries) -> None:
-        self._read, self._store = store.get, store.store
+        self._get, self._put = store.get, store.store
         self._load, self._dump = entries.from_memcached, entries.to_memcached
 
     def get(self, wire: bytes) -> Any:
-        entry = self._read(wire)
+        entry = self._get(wire)
         return MISSING if entry is None else self._load(entry[1], entry[0])
 
     def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
         flags, data = self._dump(value)
-        return self._store(wire, data, flags, ttl)
+        return self._put(wire, data, flags, ttl)
+
+    def read(self, wires: Wires) -> Any:
+        get = self._get
+        return [None if (entry := get(wire)) is None else entry[0] for wire in wires]
+
+    def store(self, item: Item, ttl: float | None, wires: Wires) -> Any:
+        wire, data, flags = item
+        return self.read(wires) if self._put(wire, data, flags, ttl) else UNDONE
 
 
 class _Begun(NamedTuple):
@@ -89,12 +108,12 @@ class _NodeDirect:
         self._pool = pool
         self._quick = pool.quick
 
-    def _ask(self, request: bytes, wire: bytes, parse: Callable[[bytes, bytes], Any]) -> Any:
+    def _ask(self, request: bytes, asked: Any, parse: Callable[[bytes, Any], Any]) -> Any:
         """Send a small request, and wait for the reply.
 
         Returns:
-            What `parse` makes of the reply and the key; `_Begun` where that is INCOMPLETE; or
-            UNDONE.
+            What `parse` makes of the reply and of what was asked for; `_Begun` where that is
+            INCOMPLETE; or UNDONE.
 
         Raises:
             TimedOut: there was none in time.
@@ -108,7 +127,7 @@ class _NodeDirect:
             # So little goes at once, or the node has stopped reading: nothing is to be said to it.
             sent = write(connection.fd, request) == len(request)
             data = connection.recv(CHUNK) if sent else b""
-            reply = parse(data, wire)
+            reply = parse(data, asked)
         except OSError as error:
             self._lose(connection, error)
             return _Begun(None, b"", begun + self._pool.timeout)
@@ -121,16 +140,27 @@ class _NodeDirect:
         self._quick.append(connection)
         return reply
 
-    def _rest(self, begun: _Begun, command: Command) -> Reply:
-        """The reply to a call that is not over; UNDONE if it is a refusal."""
-        leg = Leg(self._pool, talk_for(self._pool.node, [command]), begun.connection)
+    def _rest(self, begun: _Begun, *commands: Command) -> Any:
+        """The reply to the last command of a call that is not over; UNDONE after a refusal."""
+        leg = Leg(self._pool, talk_for(self._pool.node, commands), begun.connection)
         if begun.connection is not None:
             leg.sent()
             leg.take(begun.data)
         outcome = carry({0: leg}, begun.deadline)[0]
         if isinstance(outcome, NodeError):
             raise outcome
-        return UNDONE if isinstance(outcome[0], Refused) else outcome[0]
+        # A store that was not refused has nothing to tell.
+        if outcome[:-1] not in ([], [[]]) or isinstance(outcome[-1], Refused):
+            return UNDONE
+        return outcome[-1]
+
+    def _found(self, begun: _Begun, wires: Wires, *commands: Command) -> Any:
+        """`Found` of a call that is not over, whose last command reads; or UNDONE."""
+        hits = self._rest(begun, *commands)
+        if hits is UNDONE:
+            return UNDONE
+        held = {key: data for key, _, data in hits}
+        return [held.get(wire) for wire in wires]
 
     def _lose(self, connection: Connection, error: OSError) -> None:
         """Close a connection that failed; the others may be as old. It raises TimedOut."""
@@ -168,6 +198,20 @@ class _RedisDirect(_NodeDirect):
             done = self._rest(done, Set(((wire, data, 0),), ttl))
         return done is True or done == [] or UNDONE
 
+    def read(self, wires: Wires) -> Any:
+        found = self._ask(resp.encode_mget(wires), wires, _bulks)
+        return self._found(found, wires, Get(wires)) if found.__class__ is _Begun else found
+
+    def store(self, item: Item, ttl: float | None, wires: Wires) -> Any:
+        wire, data, _ = item
+        if len(data) > _SMALL or (ttl is not None and ttl <= 0):
+            return UNDONE
+        request = resp.encode_set(wire, data, None if ttl is None else px_of(ttl))
+        found = self._ask(request + resp.encode_mget(wires), wires, _ok_and_bulks)
+        if found.__class__ is _Begun:
+            return self._found(found, wires, Set((item,), ttl), Get(wires))
+        return found
+
 
 class _MemcachedDirect(_NodeDirect):
     def __init__(self, pool: Pool, entries: Entries) -> None:
@@ -195,9 +239,48 @@ class _MemcachedDirect(_NodeDirect):
             done = self._rest(done, Set(((wire, data, flags),), ttl))
         return done is True or done == [] or UNDONE
 
+    def read(self, wires: Wires) -> Any:
+        found = self._ask(mc.encode_get_many(wires), wires, _values)
+        return self._found(found, wires, Get(wires)) if found.__class__ is _Begun else found
+
+    def store(self, item: Item, ttl: float | None, wires: Wires) -> Any:
+        wire, data, flags = item
+        if len(data) > _SMALL:
+            return UNDONE
+        exptime = 0 if ttl is None else exptime_of(ttl, time())
+        request = mc.encode_ms(wire, data, flags, exptime) + mc.encode_get_many(wires)
+        found = self._ask(request, wires, _stored_and_values)
+        if found.__class__ is _Begun:
+            return self._found(found, wires, Set((item,), ttl), Get(wires))
+        return found
+
 
 def _bulk(data: bytes, _wire: bytes) -> Any:
     return resp.parse_bulk(data)
+
+
+def _bulks(data: bytes, wires: Wires) -> Any:
+    found = resp.parse_bulks(data)
+    return found if found is not INCOMPLETE and len(found) == len(wires) else INCOMPLETE
+
+
+def _ok_and_bulks(data: bytes, wires: Wires) -> Any:
+    # The two may come one after the other.
+    is_stored = data.startswith(resp.OK_BYTES)
+    return _bulks(data[len(resp.OK_BYTES) :], wires) if is_stored else INCOMPLETE
+
+
+def _values(data: bytes, wires: Wires) -> Any:
+    hits = parse_values(data)
+    if hits is INCOMPLETE:
+        return INCOMPLETE
+    held = {key: value for key, _, value in hits}
+    # With other keys the reply belongs to another call; to read it in full is to find that out.
+    return [held.get(wire) for wire in wires] if held.keys() <= set(wires) else INCOMPLETE
+
+
+def _stored_and_values(data: bytes, wires: Wires) -> Any:
+    return _values(data[len(_HD) :], wires) if data.startswith(_HD) else INCOMPLETE
 
 
 def _value(data: bytes, wire: bytes) -> Any:

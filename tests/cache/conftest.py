@@ -56,9 +56,16 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 
 @pytest.fixture
-def cache(place: Place) -> Iterator[Cache]:
-    """An empty cache on nodes of each kind in turn; failures raise."""
+def plain_cache(place: Place) -> Iterator[Cache]:
+    """An empty cache on nodes of each kind in turn; failures raise. Its keys are plain."""
     with place.open() as opened:
+        yield opened
+
+
+@pytest.fixture(params=[None, "shop"], ids=["plain", "namespaced"])
+def cache(place: Place, request: pytest.FixtureRequest) -> Iterator[Cache]:
+    """The same, with plain keys and in a namespace in turn."""
+    with place.open(namespace=request.param) as opened:
         yield opened
 
 
@@ -68,8 +75,9 @@ def keys(cache: Cache) -> list[str]:
     return one_key_for_each_node(cache)
 
 
-@pytest.fixture(params=EVERY)
+@pytest.fixture(params=[(kind, name) for kind in EVERY for name in (None, "shop")])
 def cache_anywhere(request: pytest.FixtureRequest) -> Iterator[Cache]:
     """The same, on unix sockets and behind TLS, too."""
-    with place_of(request.param, request).open() as opened:
+    kind, name = request.param
+    with place_of(kind, request).open(namespace=name) as opened:
         yield opened

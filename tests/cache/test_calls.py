@@ -174,7 +174,8 @@ def test_set_many_stores_nothing_where_a_key_is_invalid(cache: Cache, key: Any) 
     assert cache.get("good") is None
 
 
-def test_node_for_tells_where_an_entry_is(cache: Cache) -> None:
+def test_node_for_tells_where_an_entry_is(plain_cache: Cache) -> None:
+    cache = plain_cache
     assert {cache.node_for(key) for key in MANY} == set(cache.ring.nodes)
     for key in MANY:
         assert cache.node_for(key) == cache.node_for(key.encode()) == cache.ring.node_for(key)

@@ -58,7 +58,8 @@ def test_a_stored_bomb_is_a_miss(server: Server, bomb: bytes) -> None:
         finally:
             tracemalloc.stop()
         assert not is_hit
-        assert peak < 2 * MAX_SIZE
+        # The bytes that were read are there in some copies, too.
+        assert peak < 2 * MAX_SIZE + 8 * len(bomb)
 
 
 def _store(server: Server, data: bytes) -> None:

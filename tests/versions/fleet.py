@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kcache.command import Command
+from kcache.command import Batch, Command
 from kcache.flow import Flow
 from kcache.known import Known
 from kcache.namespace import Path
@@ -48,11 +48,12 @@ class Fleet:
         try:
             batch = next(flow)
             while True:
-                batch = flow.send(self._answers(batch))
+                batch = flow.send(self.answers(batch))
         except StopIteration as end:
             return end.value
 
-    def _answers(self, batch: Any) -> dict[int, list[Any]]:
+    def answers(self, batch: Batch) -> dict[int, list[Any]]:
+        """What the nodes answer to a batch."""
         if not batch:
             return {}
         legs = legs_of(self.system.kind, batch)

@@ -10,6 +10,7 @@ import pytest
 
 from kcache.command import Get, SetIf
 from kcache.flow import MISSING, Flow
+from kcache.known import Known
 from kcache.namespaced import Namespaced
 from tests.versions.fleet import Fleet
 from tests.versions.world import KINDS, Stored
@@ -194,7 +195,46 @@ def test_an_entry_with_fewer_tokens_is_a_miss(fleet: Fleet) -> None:
     assert fleet.run(child.get("a")) == 1
 
 
-def test_known_tokens_are_bounded(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_computation_from_before_an_invalidation_is_not_seen_after_it(fleet: Fleet) -> None:
+    parent, child = fleet.process()
+    place = fleet.paths[1].place("a")
+    _, versions = fleet.run(child.look(0, place))
+    fleet.run(parent.invalidate())
+    fleet.run(child.fill(0, place, 5, versions, None))
+    assert fleet.run(child.get("a")) is MISSING
+
+
+def test_one_that_begins_while_an_invalidation_is_under_way_may_be_seen_after_it(
+    fleet: Fleet,
+) -> None:
+    """It began after the call of `invalidate`, and so after what that was called for."""
+    _, child = fleet.process()
+    fleet.run(child.set_many({"a": 1, "b": 1}, None))
+    invalidating = child.invalidate()
+    batch = next(invalidating)
+    first = fleet.answers({0: batch[0]})
+    place = fleet.paths[1].place("a")
+    _, versions = fleet.run(child.look(0, place))
+    with pytest.raises(StopIteration) as end:
+        invalidating.send(first | fleet.answers({1: batch[1]}))
+    assert end.value.value == []
+    fleet.run(child.fill(0, place, 5, versions, None))
+    assert fleet.run(child.get("a")) == 5
+    assert fleet.run(child.get("b")) is MISSING
+
+
+def test_known_tokens_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kcache.known.MAX_KNOWN", 2)
+    known = Known(1)
+    records = [b"v0", b"v1", b"v2"]
+    known.note(0, records, [b"t0", b"t1", b"t2"])
+    assert known.tokens(0, [b"v2"]) == (b"t2",)
+    assert sum(len(known.tokens(0, [record])) for record in records) <= 2
+
+
+def test_too_many_tokens_to_know_cost_round_trips_only(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("kcache.known.MAX_KNOWN", 2)
     _, child = fleet.process()
     for value in range(3):

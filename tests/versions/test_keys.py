@@ -53,6 +53,7 @@ def test_no_plain_key_is_that_of_an_entry_or_a_record(
 @example(["\ud800"], ["\ud801"], b"kc")
 @example(["a", "\x00"], ["a\x00"], b"kc")
 @example(["a", "b"], ["b", "a"], b"kc")
+@example(["a\x00b", "c"], ["a", "b\x00c"], b"kc")
 def test_two_paths_or_keys_are_one_only_if_they_are_equal(
     one: list[str | bytes], other: list[str | bytes], prefix: bytes
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_record_gives_its_token(token: bytes, identity: bytes) -> None:
 
 
 @given(st.one_of(st.binary(), st.integers(), st.text()))
+@example("as long as a token is")
 def test_an_entry_is_no_record(value: object) -> None:
     assert token_of(ENTRIES.frame(value, bytes(24))) == b""
     assert token_of(None) is None

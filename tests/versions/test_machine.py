@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
@@ -17,17 +17,22 @@ from kcache.command import Command
 from kcache.flow import Flow
 from kcache.known import Known
 from kcache.namespaced import Namespaced
-from tests.versions.broken import FillsUnderNewTokens, LooksAfterwards, NewerTokens
+from tests.versions.broken import FillsUnderNewTokens, TrustsKnown, Unconditional
 from tests.versions.client import Call, Leg, Make, System, begin, legs_of, token_of
 from tests.versions.register import Registers, Wrong, after, beginning
 from tests.versions.spots import Events, Spots
 from tests.versions.world import EMPTY, KINDS, Contents, Stored, act, without
 
 CLIENTS = 4
-NAMES = (("p",), ("p", "c"), ("q",))
-OWNERS = {"a": 0, "b": 1, "c": 0}
+NAMES = (("p",), ("p", "c"))
+OWNERS = {"a": 0, "b": 1}
 KEYS = tuple(OWNERS)
-EXAMPLES = int(os.environ.get("KCACHE_EXAMPLES", "40"))
+# Where all is drawn alike, hardly two calls meet.
+A_CLIENT = st.sampled_from([0, 0, 0, 1, 1, 2, 3])
+A_PATH = st.sampled_from([0, 1, 1, 1])
+A_KEY = st.sampled_from(["a", "a", "a", "b"])
+STEPS = st.sampled_from([0, 1, 2, 3, 4, 6, 99, 99])
+EXAMPLES = int(os.environ.get("KCACHE_EXAMPLES", "200"))
 ONE_KEY = ["get", "set", "delete", "add", "replace", "count", "gets", "touch", "miss"]
 HALVES = {"gets": "cas", "miss": "fill"}
 
@@ -89,7 +94,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.system = System(self.kind, NAMES, OWNERS, type(self).make)
-        self.spots = Spots(self.system, [(path, key) for path in range(3) for key in KEYS])
+        self.spots = Spots(self.system, [(path, key) for path in range(2) for key in KEYS])
         self.registers: list[Registers] = [beginning(CLIENTS) for _ in self.spots.all]
         self.contents: list[Contents] = [EMPTY, EMPTY]
         self.processes = [Process(self.system, number) for number in range(CLIENTS)]
@@ -111,11 +116,11 @@ class Machine(RuleBasedStateMachine):
         return process if process.call is None else None
 
     @rule(
-        client=st.integers(0, CLIENTS - 1),
+        client=A_CLIENT,
         name=st.sampled_from(ONE_KEY),
-        path=st.sampled_from([0, 1, 1, 2]),
-        key=st.sampled_from(["a", "a", "b", "c"]),
-        steps=st.integers(0, 8),
+        path=A_PATH,
+        key=A_KEY,
+        steps=STEPS,
     )
     def start(self, client: int, name: str, path: int, key: str, steps: int) -> None:
         process = self.idle(client)
@@ -124,7 +129,7 @@ class Machine(RuleBasedStateMachine):
             process.start(Call(name, path, ((key, value),)))
             self.advance(process, steps)
 
-    @rule(client=st.integers(0, CLIENTS - 1), steps=st.integers(0, 8))
+    @rule(client=A_CLIENT, steps=STEPS)
     def second_half(self, client: int, steps: int) -> None:
         """Store with what `gets` or `miss` gave."""
         process = self.idle(client)
@@ -136,11 +141,11 @@ class Machine(RuleBasedStateMachine):
             self.advance(process, steps)
 
     @rule(
-        client=st.integers(0, CLIENTS - 1),
+        client=A_CLIENT,
         name=st.sampled_from(["get_many", "set_many"]),
-        path=st.integers(0, 2),
+        path=A_PATH,
         keys=st.sets(st.sampled_from(KEYS), min_size=1),
-        steps=st.integers(0, 8),
+        steps=STEPS,
     )
     def start_many(self, client: int, name: str, path: int, keys: set[str], steps: int) -> None:
         process = self.idle(client)
@@ -149,9 +154,9 @@ class Machine(RuleBasedStateMachine):
             self.advance(process, steps)
 
     @rule(
-        client=st.integers(0, CLIENTS - 1),
-        path=st.sampled_from([0, 0, 1, 2]),
-        steps=st.integers(0, 2),
+        client=A_CLIENT,
+        path=st.integers(0, 1),
+        steps=STEPS,
     )
     def invalidate(self, client: int, path: int, steps: int) -> None:
         process = self.idle(client)
@@ -159,7 +164,7 @@ class Machine(RuleBasedStateMachine):
             process.start(Call("invalidate", path))
             self.advance(process, steps)
 
-    @rule(client=st.integers(0, CLIENTS - 1), leg=st.integers(0, 1), steps=st.integers(1, 12))
+    @rule(client=A_CLIENT, leg=st.integers(0, 1), steps=st.integers(1, 12))
     def go_on(self, client: int, leg: int, steps: int) -> None:
         self.advance(self.processes[client], steps, leg)
 
@@ -179,7 +184,11 @@ class Machine(RuleBasedStateMachine):
             self.tell(self.spots.after(process.number, call, process.take(at, reply)))
 
     @precondition(lambda self: any(self.contents))
-    @rule(node=st.integers(0, 1), number=st.integers(0, 20), is_damaged=st.booleans())
+    @rule(
+        node=st.integers(0, 1),
+        number=st.integers(0, 20),
+        is_damaged=st.sampled_from([False] * 5 + [True]),
+    )
     def lose(self, node: int, number: int, is_damaged: bool) -> None:  # noqa: FBT001 - drawn
         """Evict or damage an entry or a record; a record that expires is evicted, too."""
         contents = self.contents[node]
@@ -208,22 +217,23 @@ class Machine(RuleBasedStateMachine):
         for process in self.processes:
             self.advance(process, 1000)
             assert process.call is None
-        for path in range(3):
+        for path in range(2):
             self.processes[0].start(Call("get_many", path, tuple((key, None) for key in KEYS)))
             self.advance(self.processes[0], 1000)
 
 
-def check(kind: str, make: Make, examples: int) -> None:
+def check(kind: str, make: Make, examples: int, *phases: Phase) -> None:
     machine = type("Machine", (Machine,), {"kind": kind, "make": staticmethod(make)})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=60,
             deadline=None,
-            derandomize=EXAMPLES == 40,
+            derandomize=EXAMPLES == 200,
             suppress_health_check=list(HealthCheck),
             database=None,
+            phases=phases or tuple(Phase),
         ),
     )
 
@@ -233,7 +243,7 @@ def test_in_any_order_the_answers_are_a_registers(kind: str) -> None:
     check(kind, Namespaced, EXAMPLES)
 
 
-@pytest.mark.parametrize("make", [FillsUnderNewTokens, LooksAfterwards, NewerTokens])
+@pytest.mark.parametrize("make", [FillsUnderNewTokens, TrustsKnown, Unconditional])
 def test_the_machine_finds_broken_variants(make: Make) -> None:
     with pytest.raises((AssertionError, BaseExceptionGroup)):
-        check("redis", make, 2000)
+        check("redis", make, 2000, Phase.generate)

@@ -30,19 +30,19 @@ RESULTS = """
 """
 
 CI = {
-    "two clients": lambda: pairs(0),
-    "two clients and a loss": lambda: pairs(1, (STALE,)),
-    "three clients": lambda: threes(0, (STALE,)),
-    "two levels and a loss": lambda: levels(1),
-    "two nodes": lambda: nodes(0),
-    "two nodes and a loss": wide_losses,
+    "two-clients": lambda: pairs(0),
+    "two-clients-and-a-loss": lambda: pairs(1, (STALE,)),
+    "three-clients": lambda: threes(0, (STALE,)),
+    "two-levels-and-a-loss": lambda: levels(1),
+    "two-nodes": lambda: nodes(0),
+    "two-nodes-and-a-loss": wide_losses,
 }
 LARGE = {
-    "two clients and a loss, from all beginnings": lambda: pairs(1, (COLD, WARM)),
-    "two clients and two losses": lambda: pairs(2, (WARM,)),
-    "three clients, from nothing": lambda: threes(0, (COLD,)),
-    "three clients and a loss": lambda: threes(1, (STALE,)),
-    "two levels and two losses": lambda: levels(2),
+    "two-clients-and-a-loss-from-all-beginnings": lambda: pairs(1, (COLD, WARM)),
+    "two-clients-and-two-losses": lambda: pairs(2, (WARM,)),
+    "three-clients-from-nothing": lambda: threes(0, (COLD,)),
+    "three-clients-and-a-loss": lambda: threes(1, (STALE,)),
+    "two-levels-and-two-losses": lambda: levels(2),
 }
 IS_LARGE = os.environ.get("KCACHE_SCOPE") == "large"
 
