@@ -106,7 +106,7 @@ class NamespaceQuick(Quick):
             return self._flows.set(key, value, ttl)
         data = self._entries.frame(value, place.digest + b"".join(tokens))
         item = place.key, data, FRAME_FLAGS
-        found = self._directs[index].store(item, ttl, self._records)
+        found = self._directs[index].read_and_store(self._records, item, ttl)
         if found is UNDONE:
             return self._flows.set(key, value, ttl)
         if None not in found and all(map(_has_token, found, tokens)):

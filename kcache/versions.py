@@ -240,8 +240,8 @@ class Versions(Flows):
             {index: self._known.tokens(index, records) for index in values}
         )
         frames, lost = self._framed(values, tokens, failures)
-        batch = {
-            index: (Get(self._path.records), Set(fitting(items.values()), ttl))
+        batch: dict[int, tuple[Command, ...]] = {
+            index: (Get(self._path.records), *_stores(items.values(), ttl))
             for index, items in frames.items()
         }
         answers = yield batch
@@ -253,7 +253,8 @@ class Versions(Flows):
             if replies is None:
                 lost += [(index, place) for place in items]
                 continue
-            refused = set(self._refused(index, replies[1], items.values(), failures))
+            told = replies[1] if len(replies) > 1 else ()
+            refused = set(self._refused(index, told, items.values(), failures))
             if refused:
                 doomed[index] = list(refused)
                 lost += [(index, place) for place in items if place.key in refused]
@@ -279,7 +280,7 @@ class Versions(Flows):
             value: of the entry.
             ttl: in seconds.
             item: that was stored.
-            tokens: of the records, read after that.
+            tokens: of the records, read before that.
 
         Returns:
             Whether it was stored.

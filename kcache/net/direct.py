@@ -57,8 +57,8 @@ class Direct(Protocol):
     def read(self, wires: Wires) -> Any:
         """What is `Found`; or UNDONE. It raises NodeError."""
 
-    def store(self, item: Item, ttl: float | None, wires: Wires) -> Any:
-        """Store an item, and then read keys: `Found`; or UNDONE. It raises NodeError."""
+    def read_and_store(self, wires: Wires, item: Item, ttl: float | None) -> Any:
+        """Read keys, and then store an item: `Found`; or UNDONE. It raises NodeError."""
 
 
 def direct_to(end: MemoryStore | Pool, entries: Entries) -> Direct:
@@ -85,9 +85,10 @@ class _MemoryDirect:
         get = self._get
         return [None if (entry := get(wire)) is None else entry[0] for wire in wires]
 
-    def store(self, item: Item, ttl: float | None, wires: Wires) -> Any:
+    def read_and_store(self, wires: Wires, item: Item, ttl: float | None) -> Any:
         wire, data, flags = item
-        return self.read(wires) if self._put(wire, data, flags, ttl) else UNDONE
+        found = self.read(wires)
+        return found if self._put(wire, data, flags, ttl) else UNDONE
 
 
 class _Begun(NamedTuple):
@@ -141,7 +142,7 @@ class _NodeDirect:
         return reply
 
     def _rest(self, begun: _Begun, *commands: Command) -> Any:
-        """The reply to the last command of a call that is not over; UNDONE after a refusal."""
+        """The reply to the first command of a call that is not over; UNDONE after a refusal."""
         leg = Leg(self._pool, talk_for(self._pool.node, commands), begun.connection)
         if begun.connection is not None:
             leg.sent()
@@ -149,13 +150,12 @@ class _NodeDirect:
         outcome = carry({0: leg}, begun.deadline)[0]
         if isinstance(outcome, NodeError):
             raise outcome
-        # A store that was not refused has nothing to tell.
-        if outcome[:-1] not in ([], [[]]) or isinstance(outcome[-1], Refused):
-            return UNDONE
-        return outcome[-1]
+        reply, *stored = outcome
+        # A store has nothing to tell, unless it was refused.
+        return UNDONE if isinstance(reply, Refused) or any(stored) else reply
 
     def _found(self, begun: _Begun, wires: Wires, *commands: Command) -> Any:
-        """`Found` of a call that is not over, whose last command reads; or UNDONE."""
+        """`Found` of a call that is not over, whose first command reads; or UNDONE."""
         hits = self._rest(begun, *commands)
         if hits is UNDONE:
             return UNDONE
@@ -202,14 +202,14 @@ class _RedisDirect(_NodeDirect):
         found = self._ask(resp.encode_mget(wires), wires, _bulks)
         return self._found(found, wires, Get(wires)) if found.__class__ is _Begun else found
 
-    def store(self, item: Item, ttl: float | None, wires: Wires) -> Any:
+    def read_and_store(self, wires: Wires, item: Item, ttl: float | None) -> Any:
         wire, data, _ = item
         if len(data) > _SMALL or (ttl is not None and ttl <= 0):
             return UNDONE
-        request = resp.encode_set(wire, data, None if ttl is None else px_of(ttl))
-        found = self._ask(request + resp.encode_mget(wires), wires, _ok_and_bulks)
+        store = resp.encode_set(wire, data, None if ttl is None else px_of(ttl))
+        found = self._ask(resp.encode_mget(wires) + store, wires, _bulks_and_ok)
         if found.__class__ is _Begun:
-            return self._found(found, wires, Set((item,), ttl), Get(wires))
+            return self._found(found, wires, Get(wires), Set((item,), ttl))
         return found
 
 
@@ -243,15 +243,15 @@ class _MemcachedDirect(_NodeDirect):
         found = self._ask(mc.encode_get_many(wires), wires, _values)
         return self._found(found, wires, Get(wires)) if found.__class__ is _Begun else found
 
-    def store(self, item: Item, ttl: float | None, wires: Wires) -> Any:
+    def read_and_store(self, wires: Wires, item: Item, ttl: float | None) -> Any:
         wire, data, flags = item
         if len(data) > _SMALL:
             return UNDONE
         exptime = 0 if ttl is None else exptime_of(ttl, time())
-        request = mc.encode_ms(wire, data, flags, exptime) + mc.encode_get_many(wires)
-        found = self._ask(request, wires, _stored_and_values)
+        store = mc.encode_ms(wire, data, flags, exptime)
+        found = self._ask(mc.encode_get_many(wires) + store, wires, _values_and_stored)
         if found.__class__ is _Begun:
-            return self._found(found, wires, Set((item,), ttl), Get(wires))
+            return self._found(found, wires, Get(wires), Set((item,), ttl))
         return found
 
 
@@ -264,10 +264,9 @@ def _bulks(data: bytes, wires: Wires) -> Any:
     return found if found is not INCOMPLETE and len(found) == len(wires) else INCOMPLETE
 
 
-def _ok_and_bulks(data: bytes, wires: Wires) -> Any:
-    # The two may come one after the other.
-    is_stored = data.startswith(resp.OK_BYTES)
-    return _bulks(data[len(resp.OK_BYTES) :], wires) if is_stored else INCOMPLETE
+def _bulks_and_ok(data: bytes, wires: Wires) -> Any:
+    is_stored = data.endswith(resp.OK_BYTES)
+    return _bulks(data[: -len(resp.OK_BYTES)], wires) if is_stored else INCOMPLETE
 
 
 def _values(data: bytes, wires: Wires) -> Any:
@@ -279,8 +278,8 @@ def _values(data: bytes, wires: Wires) -> Any:
     return [held.get(wire) for wire in wires] if held.keys() <= set(wires) else INCOMPLETE
 
 
-def _stored_and_values(data: bytes, wires: Wires) -> Any:
-    return _values(data[len(_HD) :], wires) if data.startswith(_HD) else INCOMPLETE
+def _values_and_stored(data: bytes, wires: Wires) -> Any:
+    return _values(data[: -len(_HD)], wires) if data.endswith(_HD) else INCOMPLETE
 
 
 def _value(data: bytes, wire: bytes) -> Any:
