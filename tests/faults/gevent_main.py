@@ -1,13 +1,10 @@
 """Figure 1 under gevent, which is to be told of before anything else is imported.
 
-python -m tests.faults.gevent_main URL ROUNDS SEED
+python -m gevent.monkey --module tests.faults.gevent_main URL ROUNDS SEED
 """
 
-from gevent import monkey
+from __future__ import annotations
 
-monkey.patch_all()
-
-# ruff: noqa: E402
 import os
 import random
 import sys

@@ -13,6 +13,7 @@ from types import FrameType
 import pytest
 
 from kcache import Cache, Node
+from kcache.net.connection import Connection
 from kcache.net.pool import Pool
 from kcache.net.transport import Transport
 from tests.faults.conftest import Server
@@ -22,6 +23,7 @@ from tests.faults.tally import EXPECTED, descriptors
 
 SEED = 20_261_122
 ROUNDS = 400
+_GEVENT = ("-m", "gevent.monkey", "--module", "tests.faults.gevent_main")
 
 
 def transport_of(cache: Cache) -> Transport:
@@ -53,7 +55,7 @@ def test_a_handler_may_raise_while_a_connection_is_opened(server: Server) -> Non
     with Cache([node], timeout=5) as cache:
         cache.set_many(EXPECTED)
         # What a handler raises in a destructor is lost, in Python; so none shall run here.
-        held = []
+        held: list[Connection] = []
 
         def get(key: str) -> object:
             for pool in transport_of(cache).ends:
@@ -68,7 +70,7 @@ def test_a_handler_may_raise_while_a_connection_is_opened(server: Server) -> Non
 
 
 def test_gevent_timeouts_leave_nothing_wrong(server: Server) -> None:
-    command = [sys.executable, "-X", "dev", "-W", "error", "-m", "tests.faults.gevent_main"]
+    command = [sys.executable, "-X", "dev", "-W", "error", *_GEVENT]
     done = subprocess.run(
         [*command, server.url, "400", f"{SEED}"],
         capture_output=True,
