@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import faulthandler
 import os
-import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -26,7 +25,7 @@ def _fork(work: Callable[[], Tally]) -> int:
     if child == 0:
         status = 1
         # One that hangs says where, and ends.
-        faulthandler.dump_traceback_later(_PATIENCE, exit=True, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(_PATIENCE, exit=True, file=2)
         try:
             faults = work().faults
             status = min(sum(faults.values()), 250)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from kcache import Cache
 from tests.faults.tally import EXPECTED
@@ -20,7 +21,7 @@ Server = Redis | Memcached
 @contextmanager
 def fleet(kind: str, count: int = 4) -> Iterator[list[Server]]:
     """Servers of one kind."""
-    start = redis if kind == "redis" else memcached
+    start: Any = redis if kind == "redis" else memcached
     with ExitStack() as stack:
         yield [stack.enter_context(start()) for _ in range(count)]
 

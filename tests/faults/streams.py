@@ -41,7 +41,12 @@ def _memcached(keys: Sequence[str]) -> bytes:
 _WIRE = {key: key.replace(" ", "_").encode() for key in EXPECTED}
 _TRUTHS: dict[str, Callable[[Sequence[str]], bytes]] = {"redis": _redis, "memcached": _memcached}
 _EXTRA = (b"\r\n", b"END\r\n", b"$3\r\nlie\r\n", b"VALUE k 0 1\r\nx\r\nEND\r\n", b"+OK\r\n", b"\0")
-_HUGE = (b"$67108865\r\n", b"$99999999999999999999\r\n", b"*1048577\r\n", b"*2\r\n*2\r\n*2\r\n")
+_HUGE: tuple[bytes, ...] = (
+    b"$67108865\r\n",
+    b"$99999999999999999999\r\n",
+    b"*1048577\r\n",
+    b"*2\r\n*2\r\n*2\r\n",
+)
 _HUGE += (b"VALUE k 0 4294967296\r\n", b"VA 99999999999 f0\r\n", b"$-2\r\n", b"*-5\r\n")
 
 

@@ -6,11 +6,12 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from kcache import Cache
-from kcache.command import Get, Set
+from kcache.command import Command, Get, Set
 from kcache.errors import NodeError
 from tests.faults.conftest import Server
 from tests.faults.lying import HALF_CLOSE, RESET, Step, Trickle, lying
@@ -186,17 +187,15 @@ def test_one_key_and_many_keys_cost_one_round_trip(server: Server) -> None:
     ):
         cache.set("k", 1)
         assert between.round_trips == (1,)
-        for number, call in enumerate(
-            (
-                lambda: cache.get("k"),
-                lambda: cache.get("none"),
-                lambda: cache.set("k", 2),
-                lambda: cache.get_many(["k", "l", "m"]),
-                lambda: cache.set_many({"k": 1, "l": 2}),
-                lambda: cache.delete("k"),
-            ),
-            start=2,
-        ):
+        calls: tuple[Callable[[], object], ...] = (
+            lambda: cache.get("k"),
+            lambda: cache.get("none"),
+            lambda: cache.set("k", 2),
+            lambda: cache.get_many(["k", "l", "m"]),
+            lambda: cache.set_many({"k": 1, "l": 2}),
+            lambda: cache.delete("k"),
+        )
+        for number, call in enumerate(calls, start=2):
             call()
             assert between.round_trips == (number,)
 
@@ -218,7 +217,7 @@ def test_tens_of_megabytes_go_both_ways_to_one_node(
         transport = cache._core.transport  # noqa: SLF001 - no call mixes the two
         wires = {key: cache._router.route(key)[1] for key in (*values, *others)}  # noqa: SLF001
         stored = [(wires[key], value.encode(), 16) for key, value in others.items()]
-        commands = [Get([wires[key] for key in values]), Set(stored, None)]
+        commands: list[Command] = [Get([wires[key] for key in values]), Set(stored, None)]
         answers = transport.exchange({0: commands}, time.monotonic() + 20)
         assert not isinstance(answers[0], NodeError)
         assert len(answers[0][0]) == len(values)
