@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from time import monotonic
 
-from kcache.command import Reply
-from kcache.errors import ConnectFailed, NodeError, ProtocolError, TimedOut
+from kcache.command import Refused, Reply
+from kcache.errors import ConnectFailed, NodeError, NodeRefused, ProtocolError, TimedOut
 from kcache.interruption import is_of_handler
 from kcache.net.connection import WOULD_BLOCK, Connection
 from kcache.net.pool import Pool
@@ -125,15 +125,23 @@ class Leg:
         try:
             complete = self.talk.receive(data)
         except WireError as error:
-            self.fail(ProtocolError(self.pool.node, _foreign(error)))
+            failure = ProtocolError(self.pool.node, _foreign(error))
+            self.fail(failure)
+            self.pool.complain(failure)
             return
         if complete and not self.is_sent:
             self.fail(ProtocolError(self.pool.node, "it answered before it was asked"))
         elif complete:
             self._outcome = self.talk.replies
+            self._complain()
             connection, self.connection = self.connection, None
             if connection is not None:
                 self.pool.put(connection)
+
+    def _complain(self) -> None:
+        for reply in self.talk.replies:
+            if isinstance(reply, Refused) and not reply.is_too_large:
+                self.pool.complain(NodeRefused(self.pool.node, reply.text))
 
     def time_out(self) -> None:
         """End it: there is no more time."""

@@ -12,7 +12,7 @@ from pymemcache.client.base import Client
 
 from kcache.errors import ConnectFailed, NodeError, NodeRefused, TimedOut
 from kcache.node import Node
-from kcache.wire.memcached import encode_auth
+from kcache.wire.memcached import MN, encode_auth
 
 __all__ = ["open_node"]
 
@@ -99,11 +99,24 @@ def _let_in(sock: socket.socket, node: Node, deadline: float) -> None:
 
 
 def _authenticate(sock: socket.socket, node: Node, deadline: float) -> None:
+    """Say who asks, if the node wants to know.
+
+    To one that does not, the command is a `set` of the password under the key `auth`.
+    """
+    if _told(sock, node, MN, deadline) == MN.upper():
+        return
     user, password = node.username or "", node.password or ""
     try:
         command = encode_auth(user.encode(), password.encode())
     except ValueError as error:
         raise NodeRefused(node, f"{error}") from None
+    reply = _told(sock, node, command, deadline)
+    if reply != b"STORED\r\n":
+        raise NodeRefused(node, reply.decode(errors="backslashreplace").strip())
+
+
+def _told(sock: socket.socket, node: Node, command: bytes, deadline: float) -> bytes:
+    """The line that answers a command."""
     sock.sendall(command)
     reply = b""
     while not reply.endswith(b"\r\n"):
@@ -112,8 +125,7 @@ def _authenticate(sock: socket.socket, node: Node, deadline: float) -> None:
         if not data or len(reply) > _LONGEST_LINE:
             raise ConnectFailed(node, "the node closed the connection when it was told who asks")
         reply += data
-    if reply != b"STORED\r\n":
-        raise NodeRefused(node, reply.decode(errors="backslashreplace").strip())
+    return reply
 
 
 def _left(deadline: float) -> float:

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 
 from kcache.errors import NodeError, NodeUnavailable, TimedOut
 from kcache.net.connection import Connection
@@ -18,6 +19,9 @@ __all__ = ["MAX_IDLE", "Outage", "Pool"]
 
 MAX_IDLE = 128
 """Connections of each kind that are kept; further ones are closed when they come back."""
+
+_COMPLAINT_INTERVAL = 60.0
+"""Seconds."""
 
 _log = logging.getLogger("kcache")
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
@@ -68,6 +72,7 @@ class Pool:
         self._watch = watch
         # At most one, under the key "now": dictionaries have the atomic operations for that.
         self._outages: dict[str, Outage] = {}
+        self._quiet_until = 0.0
         _pools.add(self)
 
     def take(self, *, fresh: bool) -> Connection | None:
@@ -141,6 +146,13 @@ class Pool:
         if is_first:
             _log.warning("%s; it is left alone until it answers", error)
             self._watch(self, outage)
+
+    def complain(self, error: NodeError) -> None:
+        """Log, now and then, that the node answers and is of no use: it is no outage."""
+        now = monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _COMPLAINT_INTERVAL
+            _log.warning("%s", error)
 
     def recover(self, outage: Outage) -> bool:
         """The node answers again; whether that is the end of this outage."""

@@ -90,8 +90,6 @@ class Case:
     error: type[NodeError]
     message: str
     timeout: float = 10.0
-    # The others answer, though not as they should: they are no outage.
-    is_outage: bool = True
 
     def __str__(self) -> str:
         return self.name
@@ -125,7 +123,6 @@ CASES = [
         lambda fleet: fleet.url("redis", "redis_password"),
         NodeRefused,
         "(?i)authentication required",
-        is_outage=False,
     ),
     Case(
         "Redis, user with a wrong password",
@@ -156,7 +153,6 @@ CASES = [
         lambda fleet: fleet.url("memcached", "memcached_user"),
         NodeRefused,
         "unauthenticated",
-        is_outage=False,
     ),
     *(
         Case(
@@ -198,14 +194,12 @@ CASES = [
         lambda fleet: fleet.url("redis", "memcached_plain"),
         ProtocolError,
         "is it a server of another kind",
-        is_outage=False,
     ),
     Case(
         "memcached that is Redis",
         lambda fleet: fleet.url("memcached", "redis_plain"),
         NodeError,
         "another kind|unknown command",
-        is_outage=False,
     ),
     *(
         Case(
@@ -213,7 +207,6 @@ CASES = [
             _at(kind, "web"),
             ProtocolError,
             "is it a server of another kind",
-            is_outage=False,
         )
         for kind in ("redis", "memcached")
     ),
@@ -262,8 +255,7 @@ def test_under_miss_it_is_a_miss_and_one_line_in_the_log(
     assert "-wort" not in caplog.text
     lines = [record for record in caplog.records if f"node {name}:" in record.getMessage()]
     assert {record.name for record in lines} <= {"kcache"}
-    if case.is_outage:
-        assert [record.levelname for record in lines] == ["WARNING"]
+    assert [record.levelname for record in lines] == ["WARNING"]
 
 
 GOOD: list[Callable[[Fleet], str]] = [
@@ -286,6 +278,14 @@ def test_who_says_the_right_thing_is_let_in(fleet: Fleet, url: Callable[[Fleet],
         assert cache.lookup("k") == Hit([1])
         assert cache.get_many(["k"]) == {"k": [1]}
         assert "-wort" not in repr(cache)
+
+
+def test_a_memcached_that_asks_for_no_password_is_not_given_one(fleet: Fleet) -> None:
+    url = fleet.url("memcached", "memcached_plain", user=f"ada:{SECRET}@")
+    with Cache([url], on_error="raise", timeout=10) as cache:
+        assert cache.set("k", 1)
+        # To such a server the command to authenticate is one to store, under this key.
+        assert cache.get("auth") is None
 
 
 def test_a_redis_user_without_a_right_is_refused_what_it_may_not_do(fleet: Fleet) -> None:

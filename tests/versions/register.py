@@ -143,8 +143,10 @@ def _renew(kind: str, registers: Registers) -> Registers:
 
 
 def _restart(kind: str, registers: Registers) -> Registers:
-    lossy = kind == "memcached"
-    return frozenset(register._replace(lossy=lossy) for register in _renew(kind, registers))
+    is_lossy = kind == "memcached"
+    return frozenset(
+        register._replace(lossy=register.lossy or is_lossy) for register in _renew(kind, registers)
+    )
 
 
 def _corrupt(kind: str, registers: Registers) -> Registers:

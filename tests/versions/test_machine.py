@@ -34,6 +34,8 @@ A_KEY = st.sampled_from(["a", "a", "a", "b"])
 STEPS = st.sampled_from([0, 1, 2, 3, 4, 6, 99, 99])
 EXAMPLES = int(os.environ.get("KCACHE_EXAMPLES", "200"))
 ONE_KEY = ["get", "set", "delete", "add", "replace", "count", "gets", "touch", "miss"]
+MOST_LOSSES = 2
+"""During one call; after some more it gives up, and says that the node keeps no record."""
 HALVES = {"gets": "cas", "miss": "fill"}
 
 
@@ -49,6 +51,7 @@ class Process:
         self.call: Call | None = None
         self.legs: list[Leg] = []
         self.is_first = True
+        self.losses = 0
         self.half: tuple[Call, Any] | None = None
         self._flow: Flow[Any]
 
@@ -59,7 +62,7 @@ class Process:
     def start(self, call: Call, memory: Any = None) -> None:
         """Begin a call; it has something to ask."""
         self._flow = begin(call, self.flows[call.path], memory)
-        self.call, self.is_first, self.half = call, True, None
+        self.call, self.is_first, self.half, self.losses = call, True, None, 0
         assert self._send(None) is None
 
     def take(self, leg: int, reply: Any) -> Any:
@@ -193,7 +196,7 @@ class Machine(RuleBasedStateMachine):
         """Evict or damage an entry or a record; a record that expires is evicted, too."""
         contents = self.contents[node]
         present = sorted(key for key, stored in contents.items() if stored.data is not None)
-        if not present:
+        if not present or not self.may_lose():
             return
         key = present[number % len(present)]
         if is_damaged:
@@ -203,11 +206,20 @@ class Machine(RuleBasedStateMachine):
             self.contents[node] = without(self.kind, contents, key)
         self.tell(self.spots.lost(node, key, "corrupt" if is_damaged else "renew"))
 
+    def may_lose(self) -> bool:
+        """Whether a loss is not one too many for any call; it is counted."""
+        busy = [process for process in self.processes if process.call is not None]
+        if any(process.losses >= MOST_LOSSES for process in busy):
+            return False
+        for process in busy:
+            process.losses += 1
+        return True
+
     @rule(node=st.integers(0, 1))
     def restart(self, node: int) -> None:
         """Restart a node, empty, while nobody has only half of an answer of it."""
         legs = [leg for process in self.processes for leg in process.legs if leg.node == node]
-        if any(leg.replies and not leg.is_done for leg in legs):
+        if any(leg.replies and not leg.is_done for leg in legs) or not self.may_lose():
             return
         self.contents[node] = EMPTY
         self.tell(self.spots.lost(node, None))
