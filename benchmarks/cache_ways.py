@@ -8,9 +8,9 @@ from typing import Any
 
 import cachelib
 import cachetools
+import django.conf
 import pylibmc
 import redis
-from django.conf import settings
 from django.core.cache.backends.redis import RedisCache
 from flask import Flask
 from flask_caching import Cache as FlaskCaching
@@ -60,7 +60,8 @@ def one_on_redis(server: Redis, value: str) -> tuple[Ways, Ways]:
     client = redis.Redis(host, port)
     lib = cachelib.RedisCache(host, port)
     flask = _flask({"CACHE_TYPE": "RedisCache", "CACHE_REDIS_HOST": host, "CACHE_REDIS_PORT": port})
-    settings.configured or settings.configure()
+    if not django.conf.settings.configured:
+        django.conf.settings.configure()
     django = RedisCache(f"redis://{host}:{port}", {})
     cache.set(KEY, value)
     lib.set("lib", value)
