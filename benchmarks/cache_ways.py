@@ -62,11 +62,11 @@ def one_on_redis(server: Redis, value: str) -> tuple[Ways, Ways]:
     flask = _flask({"CACHE_TYPE": "RedisCache", "CACHE_REDIS_HOST": host, "CACHE_REDIS_PORT": port})
     if not django.conf.settings.configured:
         django.conf.settings.configure()
-    django = RedisCache(f"redis://{host}:{port}", {})
+    backend = RedisCache(f"redis://{host}:{port}", {})
     cache.set(KEY, value)
     lib.set("lib", value)
     flask.set("flask", value)
-    django.set("django", value, timeout=None)
+    backend.set("django", value, timeout=None)
     hit = (resp.encode_get(KEY.encode()), len(b"$%d\r\n%b\r\n" % (len(data), data)))
     stored = (resp.encode_set(KEY.encode(), data), len(resp.OK_BYTES))
     gets: Ways = {
@@ -75,7 +75,7 @@ def one_on_redis(server: Redis, value: str) -> tuple[Ways, Ways]:
         "redis-py": lambda: client.get(KEY),
         "cachelib": lambda: lib.get("lib"),
         "Flask-Caching": lambda: flask.get("flask"),
-        "Django": lambda: django.get("django"),
+        "Django": lambda: backend.get("django"),
     }
     sets: Ways = {
         FLOOR: ask(sock, stored),
@@ -83,7 +83,7 @@ def one_on_redis(server: Redis, value: str) -> tuple[Ways, Ways]:
         "redis-py": lambda: client.set(KEY, value),
         "cachelib": lambda: lib.set("lib", value),
         "Flask-Caching": lambda: flask.set("flask", value),
-        "Django": lambda: django.set("django", value, timeout=None),
+        "Django": lambda: backend.set("django", value, timeout=None),
     }
     return gets, sets
 
