@@ -14,6 +14,7 @@ import click
 import kcache
 from kcache.cli.compare import compare
 from kcache.cli.demo import demo
+from kcache.cli.invalidate import invalidate
 from kcache.cli.locate import locate
 from kcache.cli.output import complain, printable
 from kcache.cli.ping import ping
@@ -47,7 +48,7 @@ def ring() -> None:
 
 for command in (show, plan, simulate, compare):
     ring.add_command(command)
-for command in (demo, locate, ping):
+for command in (demo, invalidate, locate, ping):
     cli.add_command(command)
 
 
