@@ -88,6 +88,8 @@ class Set(NamedTuple):
 
     items: Sequence[Item]
     ttl: float | None
+    once: bool = False
+    """Whether it must not be sent again after it may have been done."""
 
 
 class SetIf(NamedTuple):

@@ -14,7 +14,7 @@ from kcache.flow import MISSING, Flow
 from kcache.known import Known
 from kcache.namespace import Path, Place
 from kcache.namespaced import Namespaced
-from kcache.net.direct import UNDONE, direct_to
+from kcache.net.direct import UNDONE, Repeated, direct_to
 from kcache.net.transport import End
 from kcache.plain import Plain
 from kcache.record import TOKEN, token_of
@@ -111,6 +111,9 @@ class NamespaceQuick(Quick):
             return self._flows.set(key, value, ttl)
         if None not in found and all(map(_has_token, found, tokens)):
             return True
+        if isinstance(found, Repeated):
+            # It may have been stored, read, and invalidated: it must not come again.
+            return False
         seen = tuple(map(token_of, found))
         return self._flows.set_again(index, place, value, ttl, item=item, tokens=seen)
 

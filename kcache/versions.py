@@ -459,7 +459,8 @@ class Versions(Flows):
 def _stores(items: Iterable[Item], ttl: float | None) -> tuple[Set, ...]:
     """The command that stores what is not too large, if there is anything."""
     small = fitting(items)
-    return (Set(small, ttl),) if small else ()
+    # What was stored, read, and then invalidated must not be stored under newer tokens.
+    return (Set(small, ttl, once=True),) if small else ()
 
 
 def _conditional(item: Item, held: Held | None, change: Change) -> SetIf | Swap:

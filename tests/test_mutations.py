@@ -542,6 +542,27 @@ MUTATIONS = [
         "if False:",
         f"{FLOWS}::test_known_tokens_are_bounded",
     ),
+    Mutation(
+        "a set that may have been done is not done under newer tokens",
+        "quick.py",
+        "if isinstance(found, Repeated):",
+        "if False:",
+        "tests/namespaces/test_invalidation.py",
+    ),
+    Mutation(
+        "an invalidation tells every node",
+        "versions.py",
+        "answers = yield {index: (self._renewal(record),) for index in range(len(self._nodes))}",
+        "answers = yield {index: (self._renewal(record),) for index in range(1)}",
+        "tests/namespaces/test_invalidation.py",
+    ),
+    Mutation(
+        "the direct path looks at the records",
+        "quick.py",
+        "stamp = place.digest + b\"\".join([record[TOKEN] for record in records])",
+        "stamp = data[8 : 8 + len(place.digest) + 16 * len(records)]",
+        "tests/namespaces/test_invalidation.py",
+    ),
 ]
 
 

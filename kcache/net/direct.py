@@ -8,7 +8,7 @@ says it once more from the beginning: reading and storing twice does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import write
 from time import monotonic, time
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
@@ -31,7 +31,7 @@ from kcache.wire.memcached_talk import exptime_of
 from kcache.wire.redis_talk import px_of
 from kcache.wire.reply import INCOMPLETE
 
-__all__ = ["UNDONE", "Direct", "direct_to"]
+__all__ = ["UNDONE", "Direct", "Repeated", "direct_to"]
 
 UNDONE: Final = object()
 """The call was not made, or came to no end, and is left to the flow."""
@@ -43,6 +43,10 @@ _HD = b"HD\r\n"
 Wires: TypeAlias = tuple[bytes, ...]
 Found: TypeAlias = "list[bytes | None]"
 """The data under each of some keys, in their order."""
+
+
+class Repeated(list[bytes | None]):
+    """`Found` where the item was stored once more, and may have been stored before that."""
 
 
 class Direct(Protocol):
@@ -58,7 +62,10 @@ class Direct(Protocol):
         """What is `Found`; or UNDONE. It raises NodeError."""
 
     def read_and_store(self, wires: Wires, item: Item, ttl: float | None) -> Any:
-        """Read keys, and then store an item: `Found`; or UNDONE. It raises NodeError."""
+        """Read keys, and then store an item: `Found`, or `Repeated`; or UNDONE.
+
+        It raises NodeError.
+        """
 
 
 def direct_to(end: MemoryStore | Pool, entries: Entries) -> Direct:
@@ -143,24 +150,32 @@ class _NodeDirect:
 
     def _rest(self, begun: _Begun, *commands: Command) -> Any:
         """The reply to the first command of a call that is not over; UNDONE after a refusal."""
+        return self._ended(self._leg(begun, commands), begun.deadline)
+
+    def _found(self, begun: _Begun, wires: Wires, *commands: Command) -> Any:
+        """`Found` of a call that is not over, whose first command reads; or UNDONE."""
+        leg = self._leg(begun, commands)
+        hits = self._ended(leg, begun.deadline)
+        if hits is UNDONE:
+            return UNDONE
+        held = {key: data for key, _, data in hits}
+        found = [held.get(wire) for wire in wires]
+        return Repeated(found) if begun.connection is None or leg.may_repeat else found
+
+    def _leg(self, begun: _Begun, commands: Sequence[Command]) -> Leg:
         leg = Leg(self._pool, talk_for(self._pool.node, commands), begun.connection)
         if begun.connection is not None:
             leg.sent()
             leg.take(begun.data)
-        outcome = carry({0: leg}, begun.deadline)[0]
+        return leg
+
+    def _ended(self, leg: Leg, deadline: float) -> Any:
+        outcome = carry({0: leg}, deadline)[0]
         if isinstance(outcome, NodeError):
             raise outcome
         reply, *stored = outcome
         # A store has nothing to tell, unless it was refused.
         return UNDONE if isinstance(reply, Refused) or any(stored) else reply
-
-    def _found(self, begun: _Begun, wires: Wires, *commands: Command) -> Any:
-        """`Found` of a call that is not over, whose first command reads; or UNDONE."""
-        hits = self._rest(begun, *commands)
-        if hits is UNDONE:
-            return UNDONE
-        held = {key: data for key, _, data in hits}
-        return [held.get(wire) for wire in wires]
 
     def _lose(self, connection: Connection, error: OSError) -> None:
         """Close a connection that failed; the others may be as old. It raises TimedOut."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
-from kcache.command import HARMLESS, Command, Reply
+from kcache.command import HARMLESS, Command, Reply, Set
 
 __all__ = ["Talk"]
 
@@ -30,7 +30,9 @@ class Talk(ABC):
         self.commands = commands
         self.request = request
         self.replies: list[Reply] = []
-        self.is_harmless = HARMLESS.issuperset(map(type, commands))
+        self.is_harmless = HARMLESS.issuperset(map(type, commands)) and not any(
+            command.once for command in commands if isinstance(command, Set)
+        )
 
     @abstractmethod
     def receive(self, data: bytes) -> bool:

@@ -181,3 +181,28 @@ def test_a_restarted_or_emptied_node_gives_nothing_old(redises: tuple[Redis, ...
         assert cache.get("k") is None
         assert cache.set("k", "new")
         assert cache.get("k") == "new"
+
+
+@pytest.mark.parametrize("kind", ["redis", "memcached"])
+def test_a_set_that_may_have_been_done_is_not_done_under_newer_tokens(
+    kind: str, redises: tuple[Redis, ...], memcacheds: tuple[Memcached, ...]
+) -> None:
+    server = (redises if kind == "redis" else memcacheds)[0]
+    with (
+        proxy(server.address) as between,
+        Cache([f"{kind}://127.0.0.1:{between.port}"], namespace="shop", timeout=PATIENCE) as cache,
+        Cache([server.url], namespace="shop", timeout=PATIENCE) as other,
+    ):
+        assert cache.set("k", 1)
+        assert other.get("k") == 1
+        # What it knows is old, and its connection lost: the call cannot tell what became of it.
+        assert other.invalidate().complete
+        between.reset()
+        assert not cache.set("k", 2)
+        assert other.get("k") is None
+        assert cache.set("k", 3)
+        assert other.get("k") == 3
+        # Where nothing was invalidated, to say it again is all there is to do.
+        between.reset()
+        assert cache.set("k", 4)
+        assert other.get("k") == 4
