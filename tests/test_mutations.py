@@ -446,7 +446,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a dead node is a miss for calls on many keys",
-        "plain.py",
+        "flow.py",
         "if failures and self._strict:",
         "if failures:",
         f"{CACHE}/test_nodes_down.py::test_under_miss_every_call_gives_its_miss_value",
