@@ -293,8 +293,8 @@ MUTATIONS = [
     Mutation(
         "a refused value takes the old one with it",
         "plain.py",
-        "            if wires:\n",
-        "            if False:\n",
+        "                doomed[index] = wires\n",
+        "                pass\n",
         f"{OVERSIZE}::test_a_redis_without_room_refuses_and_gives_no_old_value",
     ),
     Mutation(
@@ -376,7 +376,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a cache's default ttl is used by every call",
-        "cache.py",
+        "calls.py",
         "return self._ttl if ttl is UNSET else seconds(ttl)",
         "return None if ttl is UNSET else seconds(ttl)",
         f"{TTLS}::test_a_default_counts_where_no_ttl_is_said -k memory",
@@ -439,7 +439,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a stored None is a hit",
-        "cache.py",
+        "calls.py",
         "return default if value is MISSING else value",
         "return default if value is MISSING or value is None else value",
         f"{CACHE}/test_calls.py::test_a_stored_none_is_a_hit -k memory",
@@ -559,7 +559,7 @@ MUTATIONS = [
     Mutation(
         "the direct path looks at the records",
         "quick.py",
-        "stamp = place.digest + b\"\".join([record[TOKEN] for record in records])",
+        'stamp = place.digest + b"".join([record[TOKEN] for record in records])',
         "stamp = data[8 : 8 + len(place.digest) + 16 * len(records)]",
         "tests/namespaces/test_invalidation.py",
     ),
