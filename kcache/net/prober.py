@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from random import uniform
+from random import SystemRandom
 from time import monotonic
 
 from kcache.command import Ping
@@ -17,6 +17,8 @@ from kcache.net.talks import talk_for
 
 __all__ = ["watch"]
 
+# The program's own random numbers stay as it has seeded them; a child's are not its parent's.
+_scatter = SystemRandom()
 _FIRST_DELAY = 0.05
 _LONGEST_DELAY = 1.0
 _START = 0.1
@@ -53,7 +55,7 @@ def _watch(pool_of: weakref.ref[Pool], outage: Outage) -> None:
 
 def _ask_until_over(pool_of: weakref.ref[Pool], outage: Outage) -> None:
     delay = _FIRST_DELAY
-    while not outage.over.wait(delay * uniform(0.5, 1)):  # noqa: S311 - no secret
+    while not outage.over.wait(delay * _scatter.uniform(0.5, 1)):
         pool = pool_of()
         if pool is None:
             return

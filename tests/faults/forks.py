@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
+import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable
 
@@ -14,7 +15,7 @@ __all__ = ["in_busy_process", "in_children"]
 
 _CHILDREN = 4
 _BUSY = 16
-_PATIENCE = 10.0
+_PATIENCE = 20.0
 
 
 def _fork(work: Callable[[], Tally]) -> int:
@@ -24,8 +25,6 @@ def _fork(work: Callable[[], Tally]) -> int:
         child = os.fork()
     if child == 0:
         status = 1
-        # One that hangs says where, and ends.
-        faulthandler.dump_traceback_later(_PATIENCE, exit=True, file=2)
         try:
             faults = work().faults
             status = min(sum(faults.values()), 250)
@@ -36,7 +35,15 @@ def _fork(work: Callable[[], Tally]) -> int:
 
 def _faults_of(child: int) -> int:
     """How many faults a child met; one that does not end is one."""
-    return abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return abs(os.waitstatus_to_exitcode(status))
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return 1
 
 
 def in_children(get: Get, calls: int) -> Tally:
