@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -26,9 +27,11 @@ def test_an_exception_at_any_point_leaves_nothing_wrong_on_servers(
         tally = at_every_point(cache, operation, kind)
         assert tally.rounds > 10
         assert not tally.faults, f"{tally}"
-        # One or two are idle, more or less.
-        assert descriptors() <= open_before + 1
-        assert threading.active_count() <= threads
+        # One or two are idle, more or less; and a thread that opens one may still be at work.
+        deadline = time.monotonic() + 5
+        while descriptors() > open_before + 1 or threading.active_count() > threads:
+            assert time.monotonic() < deadline, (open_before, descriptors(), threading.enumerate())
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", [Interrupted, Stopped])
