@@ -41,6 +41,10 @@ TTLS = f"{CACHE}/test_ttl.py"
 FLOWS = "tests/versions/test_flows.py"
 MODEL = "tests/versions/test_model_check.py::test_every_interleaving_answers_as_a_register_does"
 VERSION_KEYS = "tests/versions/test_keys.py"
+FAULTS = "tests/faults"
+_HANDLER = "test_whatever_a_handler_raises_comes_out_and_leaves_nothing_wrong"
+_FORKED = "test_a_child_that_is_forked_in_the_middle_of_a_call_finishes_it"
+_FROZEN = "test_a_frozen_node_costs_a_first_call_on_many_keys_its_own_keys_only"
 
 MUTATIONS = [
     Mutation(
@@ -562,6 +566,76 @@ MUTATIONS = [
         'stamp = place.digest + b"".join([record[TOKEN] for record in records])',
         "stamp = data[8 : 8 + len(place.digest) + 16 * len(records)]",
         "tests/namespaces/test_invalidation.py",
+    ),
+    Mutation(
+        "a reply with another key is none",
+        "net/direct.py",
+        "value[0] == wire else INCOMPLETE",
+        "value[0] else INCOMPLETE",
+        f"{FAULTS}/test_streams.py",
+    ),
+    Mutation(
+        "what a handler raises comes out",
+        "interruption.py",
+        "if traceback.tb_frame.f_code in handlers:",
+        "if False:",
+        f"{FAULTS}/test_interruptions.py::{_HANDLER}",
+    ),
+    Mutation(
+        "a child closes what an exchange of its parent is going over",
+        "net/connection.py",
+        "os.register_at_fork(after_in_child=_close_all)",
+        "del _close_all",
+        f"{FAULTS}/test_interruptions.py::{_FORKED}",
+    ),
+    Mutation(
+        "a frozen node does not keep others from being read",
+        "net/exchange.py",
+        "if len(legs) == 1:",
+        "if legs:",
+        f"{FAULTS}/test_nodes.py::{_FROZEN}",
+    ),
+    Mutation(
+        "what may not be said twice is said once",
+        "net/leg.py",
+        "self.may_repeat = self.talk.is_harmless",
+        "self.may_repeat = True",
+        f"{FAULTS}/test_repeats.py",
+    ),
+    Mutation(
+        "what may not be said twice is not said to a closed connection",
+        "net/pool.py",
+        "if not (fresh and connection.is_stale()):",
+        "if True:",
+        f"{FAULTS}/test_repeats.py",
+    ),
+    Mutation(
+        "a node that was given little time is not taken for dead",
+        "net/pool.py",
+        "if waited > self.timeout / 2:",
+        "if True:",
+        f"{FAULTS}/test_repeats.py",
+    ),
+    Mutation(
+        "a call has one deadline",
+        "net/direct.py",
+        'return _Begun(None, b"", begun + self._pool.timeout)',
+        'return _Begun(None, b"", monotonic() + self._pool.timeout)',
+        f"{FAULTS}/test_nodes.py::test_after_a_late_reset_there_is_only_the_rest_of_the_time",
+    ),
+    Mutation(
+        "an outage is one line",
+        "net/pool.py",
+        "if is_first:",
+        "if True:",
+        f"{FAULTS}/test_nodes.py::test_an_outage_and_its_end_are_one_line_each",
+    ),
+    Mutation(
+        "a closed cache asks no node",
+        "net/pool.py",
+        'self._outages.pop("now", None)\n        if outage is not None:',
+        'self._outages.pop("now", None)\n        if False:',
+        f"{FAULTS}/test_nodes.py::test_nobody_looks_after_the_nodes_of_a_closed_cache",
     ),
 ]
 

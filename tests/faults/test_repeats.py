@@ -1,0 +1,79 @@
+"""What is said once more after a connection was lost, and what is not."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from kcache import Cache, Node
+from kcache.errors import TimedOut
+from kcache.net.pool import Outage, Pool
+from tests.faults.conftest import Server
+from tests.faults.lying import lying
+from tests.faults.proxy import HOLD, Proxy, proxy
+
+
+def through(server: Server, between: Proxy) -> str:
+    return f"{server.url.partition(':')[0]}://127.0.0.1:{between.port}"
+
+
+def wait_until_lost(cache: Cache) -> None:
+    (pool,) = cache._core.transport.ends  # noqa: SLF001 - what is tested lies behind it
+    assert isinstance(pool, Pool)
+    deadline = time.monotonic() + 10
+    while not pool.quick[-1].is_stale():
+        assert time.monotonic() < deadline
+
+
+def test_a_count_whose_answer_is_lost_is_not_done_twice(server: Server) -> None:
+    with (
+        proxy(server.address) as between,
+        Cache([through(server, between)], timeout=1) as cache,
+        Cache([server.url]) as direct,
+    ):
+        cache.set("k", 7)
+        between.switch(replies=HOLD)
+
+        def lose() -> None:
+            between.reset()
+            between.switch()
+
+        timer = threading.Timer(0.1, lose)
+        timer.start()
+        counted = cache.incr("k")
+        timer.join()
+        # memcached is asked first, and that may be said again.
+        assert (counted, direct.get("k")) == ((None, 8) if server.url[0] == "r" else (8, 8))
+
+
+@pytest.mark.parametrize("call", ["get", "incr", "get_many"])
+def test_an_idle_connection_that_was_lost_is_not_noticed(server: Server, call: str) -> None:
+    with (
+        proxy(server.address) as between,
+        Cache([through(server, between)], timeout=5) as cache,
+    ):
+        for turn in range(5):
+            cache.set("k", 7)
+            between.reset()
+            wait_until_lost(cache)
+            found: object = cache.incr("k") if call == "incr" else None
+            if call == "get":
+                found = cache.get("k")
+            elif call == "get_many":
+                found = cache.get_many(["k"]).get("k")
+            assert found == (8 if call == "incr" else 7), turn
+
+
+def test_a_node_that_was_given_little_time_is_not_taken_for_dead() -> None:
+    outages: list[Outage] = []
+    with lying(lambda _: []) as server:
+        node = Node(f"memcached://user:secret@127.0.0.1:{server.port}")
+        pool = Pool(node, 1, lambda _pool, outage: outages.append(outage))
+        with pytest.raises(TimedOut):
+            pool.open(0.05)
+        assert outages == []
+        with pytest.raises(TimedOut):
+            pool.open(0.6)
+        assert len(outages) == 1
