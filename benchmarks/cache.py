@@ -65,7 +65,7 @@ class Effort:
     full: bool
 
 
-_FULL = Effort(1000, 21, full=True)
+_FULL = Effort(1000, 7, full=True)
 _QUICK = Effort(50, 3, full=False)
 
 
