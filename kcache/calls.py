@@ -18,7 +18,7 @@ from kcache.invalidation import Invalidation
 from kcache.key import wire_key
 from kcache.namespace import Path
 from kcache.namespaced import Namespaced
-from kcache.net.direct import UNDONE
+from kcache.net.request import UNDONE
 from kcache.node import Node
 from kcache.plain import Plain
 from kcache.quick import NamespaceQuick, PlainQuick, Quick
@@ -135,9 +135,10 @@ class Calls:
 
         Raises:
             InvalidKey, EncodeError: as for `set`; nothing is stored, then.
+            TypeError: `values` is no mapping.
             NodeError: a node failed, under `on_error="raise"`.
         """
-        return run(self._flows.set_many(values, self._life(ttl)), self._core.transport)
+        return run(self._flows.set_many(_mapping(values), self._life(ttl)), self._core.transport)
 
     def add(self, key: Key, value: Any, ttl: Ttl | Unset = UNSET) -> bool:
         """Store a value where there is none, atomically; whether it was stored.
@@ -212,6 +213,7 @@ class Calls:
         Raises:
             NotACounter: the entry holds anything else, or the sum would be beyond 2**63 - 1.
                 Nothing has changed.
+            TypeError: `delta` or `initial` is no int.
             InvalidKey, NodeError: as for `get`.
 
         Example:
@@ -220,15 +222,15 @@ class Calls:
             >>> cache.incr("visits", initial=1), cache.incr("visits"), cache.decr("visits", 5)
             (1, 2, 0)
         """
-        first = None if initial is None else as_int(initial)
-        flow = self._flows.count(key, as_int(delta), first, self._life(ttl))
+        first = None if initial is None else _integer("initial", initial)
+        flow = self._flows.count(key, _integer("delta", delta), first, self._life(ttl))
         return self._run(flow, otherwise=None)
 
     def decr(
         self, key: Key, delta: int = 1, *, initial: int | None = None, ttl: Ttl | Unset = UNSET
     ) -> int | None:
         """Subtract from a counter: `incr` with the other sign."""
-        return self.incr(key, -as_int(delta), initial=initial, ttl=ttl)
+        return self.incr(key, -_integer("delta", delta), initial=initial, ttl=ttl)
 
     def gets(self, key: Key) -> tuple[Any, Any] | None:
         """The value and a token for `cas`; None if there is no entry.
@@ -318,5 +320,26 @@ def invalidated(core: Core, flows: Namespaced) -> Invalidation:
 
 def _several(keys: Iterable[K]) -> Iterable[K]:
     if isinstance(keys, (str, bytes)):
-        raise TypeError(f"keys are given as a list; this is one key: {keys[:80]!r}")
+        raise TypeError(f"pass a list of keys, even if there is only one, not {keys[:80]!r}")
     return keys
+
+
+def _mapping(values: Mapping[K, Any]) -> Mapping[K, Any]:
+    # What `dict` takes for a mapping.
+    if not hasattr(values, "keys"):
+        raise TypeError(
+            f"set_many takes a mapping of keys to values, such as a dict, not {_kind(values)}; "
+            "of pairs make one: dict(pairs)"
+        )
+    return values
+
+
+def _integer(name: str, number: int) -> int:
+    # A bool is an int to Python, and a slip in a count.
+    if isinstance(number, bool) or not hasattr(number, "__index__"):
+        raise TypeError(f"{name} is an int, not {_kind(number)}")
+    return as_int(number)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

@@ -14,11 +14,14 @@ from kcache.flow import MISSING, Flow
 from kcache.known import Known
 from kcache.namespace import Path, Place
 from kcache.namespaced import Namespaced
-from kcache.net.direct import UNDONE, Repeated, direct_to
+from kcache.net.beside import Beside, Found, Repeated, beside_on
+from kcache.net.direct import direct_to
+from kcache.net.request import UNDONE
 from kcache.net.transport import End
 from kcache.plain import Plain
-from kcache.record import TOKEN, token_of
+from kcache.record import token_of
 from kcache.route import Key, Router
+from kcache.versions import joined
 
 __all__ = ["NamespaceQuick", "PlainQuick", "Quick"]
 
@@ -77,39 +80,43 @@ class NamespaceQuick(Quick):
     ) -> None:
         self._flows = flows
         self._route = router.route
-        self._directs = [direct_to(end, entries) for end in ends]
-        self._entries = entries
+        self._seen = router.seen
+        self._ends = ends
+        self._frame, self._unframe = entries.frame, entries.unframe_stamped
         self._records = path.records
         self._known = known
+        # By node, from its first use on; what was found there last, and the tokens in it.
+        self._besides: dict[int, Beside] = {}
+        self._tokens: dict[int, tuple[Found, bytes]] = {}
 
     def get(self, key: Key) -> Any:  # noqa: D102 - as in `Quick`
-        index, place = self._route(key)
-        found = self._directs[index].read((place.key, *self._records))
-        if found is UNDONE:
+        route = self._seen.get(key) if key.__class__ is str else None
+        index, place = route or self._route(key)
+        answer = (self._besides.get(index) or self._open(index)).read(place.key)
+        if answer is UNDONE:
             return UNDONE
-        data, *records = found
-        if data is None or None in records:
-            # The next call is likely to store what was missed.
-            self._known.note(index, self._records, map(token_of, records))
+        data, found = answer
+        last = self._tokens.get(index)
+        tokens = last[1] if last and last[0] is found else self._note(index, found)
+        if data is None or not tokens:
             return MISSING
         try:
-            # A record that is damaged has a token that is in no frame.
-            stamp = place.digest + b"".join([record[TOKEN] for record in records])
-            return self._entries.unframe_stamped(data, stamp)
+            return self._unframe(data, place.digest + tokens)
         except DecodeError:
             return MISSING
 
     def set(self, key: Key, value: Any, ttl: float | None) -> bool | Flow[bool]:  # noqa: D102
-        index, place = self._route(key)
-        tokens = self._known.tokens(index, self._records)
+        route = self._seen.get(key) if key.__class__ is str else None
+        index, place = route or self._route(key)
+        last = self._tokens.get(index)
+        tokens = last[1] if last else b"".join(self._known.tokens(index, self._records))
         if not tokens:
             return self._flows.set(key, value, ttl)
-        data = self._entries.frame(value, place.digest + b"".join(tokens))
-        item = place.key, data, FRAME_FLAGS
-        found = self._directs[index].read_and_store(self._records, item, ttl)
+        item = place.key, self._frame(value, place.digest + tokens), FRAME_FLAGS
+        found = (self._besides.get(index) or self._open(index)).store(item, ttl)
         if found is UNDONE:
             return self._flows.set(key, value, ttl)
-        if None not in found and all(map(_has_token, found, tokens)):
+        if (last and last[0] is found) or self._note(index, found) == tokens:
             return True
         if isinstance(found, Repeated):
             # It may have been stored, read, and invalidated: it must not come again.
@@ -117,6 +124,13 @@ class NamespaceQuick(Quick):
         seen = tuple(map(token_of, found))
         return self._flows.set_again(index, place, value, ttl, item=item, tokens=seen)
 
+    def _open(self, index: int) -> Beside:
+        return self._besides.setdefault(index, beside_on(self._ends[index], self._records))
 
-def _has_token(record: bytes, token: bytes) -> bool:
-    return record[TOKEN] == token
+    def _note(self, index: int, found: Found) -> bytes:
+        """Remember the tokens of records; all of them in one, and nothing if one is missing."""
+        tokens = tuple(map(token_of, found))
+        self._known.note(index, self._records, tokens)
+        whole = joined(tokens) if all(tokens) else b""
+        self._tokens[index] = found, whole
+        return whole

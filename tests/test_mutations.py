@@ -563,9 +563,30 @@ MUTATIONS = [
     Mutation(
         "the direct path looks at the records",
         "quick.py",
-        'stamp = place.digest + b"".join([record[TOKEN] for record in records])',
-        "stamp = data[8 : 8 + len(place.digest) + 16 * len(records)]",
+        "tokens = last[1] if last and last[0] is found else self._note(index, found)",
+        "tokens = last[1] if last else self._note(index, found)",
         "tests/namespaces/test_invalidation.py",
+    ),
+    Mutation(
+        "records that are remembered are compared in full",
+        "net/beside.py",
+        'if found and data.endswith(tail):\n            start = data.find(b"\\n", 5) + 1',
+        'if found and len(data) > len(tail):\n            start = data.find(b"\\n", 5) + 1',
+        "tests/namespaces/test_invalidation.py",
+    ),
+    Mutation(
+        "the size of what stands before them is that of the entry",
+        "net/beside.py",
+        'if data[:start] == b"%b$%d\\r\\n" % (self._head, size):',
+        "if start:",
+        f"{FAULTS}/test_streams.py",
+    ),
+    Mutation(
+        "an entry that is read is the one that was asked for",
+        "net/beside.py",
+        'if data[:start] == b"VALUE %b %d %d\\r\\n" % (wire, FRAME_FLAGS, size):',
+        "if start:",
+        f"{FAULTS}/test_streams.py",
     ),
     Mutation(
         "a reply with another key is none",
@@ -618,9 +639,9 @@ MUTATIONS = [
     ),
     Mutation(
         "a call has one deadline",
-        "net/direct.py",
-        'return _Begun(None, b"", begun + self._pool.timeout)',
-        'return _Begun(None, b"", monotonic() + self._pool.timeout)',
+        "net/request.py",
+        'return Begun(None, b"", begun + self._pool.timeout)',
+        'return Begun(None, b"", monotonic() + self._pool.timeout)',
         f"{FAULTS}/test_nodes.py::test_after_a_late_reset_there_is_only_the_rest_of_the_time",
     ),
     Mutation(

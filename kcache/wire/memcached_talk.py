@@ -31,13 +31,16 @@ from kcache.wire.memcached_parser import Hit, MemcachedParser, Meta, parse_value
 from kcache.wire.reply import INCOMPLETE, ErrorReply, Status
 from kcache.wire.talk import Talk
 
-__all__ = ["MemcachedTalk", "exptime_of"]
+__all__ = ["MemcachedTalk", "encode_get_each", "exptime_of"]
 
 _MONTH = 30 * 24 * 3600
 _NEVER = 0
 _GONE = -1
 _TOKENS = range(1, 1 << 64)
 _DONE_BYTES = b"HD\r\n"
+_KEY_FLAGS_DATA = b"kfv"
+# Keys. Beyond, a command for each costs more than another piece to wait for.
+_FEW = 20
 
 Raw: TypeAlias = Any
 _Reading: TypeAlias = Generator[None, Raw, Reply]
@@ -69,7 +72,7 @@ class MemcachedTalk(Talk):
     __slots__ = ("_now", "_parser", "_plans", "_started")
 
     def __init__(self, commands: Sequence[Command], now: float) -> None:
-        plans = [_PLANS[type(command)](command, now) for command in commands]
+        plans = [_plan(command, now, alone=len(commands) == 1) for command in commands]
         self._now = now
         self._plans = plans[::-1]
         self._parser: MemcachedParser | None = None
@@ -139,6 +142,30 @@ def exptime_of(ttl: float | None, now: float) -> int:
     if ttl <= _MONTH - 1:
         return ceil(ttl) + 1
     return ceil(min(now + ttl + 1, mc.MAX_EXPTIME))
+
+
+def _plan(command: Command, now: float, *, alone: bool) -> _Plan:
+    # The replies to a text `get` go out at once, and what follows them comes as another piece.
+    if isinstance(command, Get) and not alone and len(command.keys) <= _FEW:
+        return _Plan(encode_get_each(command.keys), _read_each(command.keys))
+    return _PLANS[type(command)](command, now)
+
+
+def encode_get_each(keys: Sequence[bytes]) -> bytes:
+    """How a few keys are read among other commands."""
+    return b"".join([mc.encode_mg(key, _KEY_FLAGS_DATA) for key in keys])
+
+
+def _read_each(keys: Sequence[bytes]) -> _Reading:
+    hits: list[Hit] = []
+    refused = None
+    for key in keys:
+        raw = yield
+        if isinstance(raw, Meta) and raw.data is not None and raw.flag(b"k") == key:
+            hits.append((key, _number(raw, b"f"), raw.data))
+        elif not isinstance(raw, Meta) or raw.code != b"EN":
+            refused = _refused(raw) or _fail(raw)
+    return hits if refused is None else refused
 
 
 def _get(command: Get, _now: float) -> _Plan:

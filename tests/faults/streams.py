@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import random
 import socket
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from kcache import Cache
+from kcache import Cache, Namespace
+from kcache.command import Get
 from kcache.errors import CacheError
 from kcache.net.connection import Connection
 from kcache.net.pool import Pool
+from kcache.net.talks import talk_for
 from tests.faults.tally import EXPECTED, Tally
 
-__all__ = ["lies", "through"]
+__all__ = ["lies", "look_alike", "through", "through_namespace"]
 
 _KEYS = tuple(EXPECTED)
 _TIMEOUT = 0.5
 _SLOW = 0.55
+_MOMENT = 0.05
 
 
 def _redis(keys: Sequence[str]) -> bytes:
@@ -39,6 +44,10 @@ def _memcached(keys: Sequence[str]) -> bytes:
 
 
 _WIRE = {key: key.replace(" ", "_").encode() for key in EXPECTED}
+_NAMED_KEYS = {wire.decode(): key for key, wire in _WIRE.items()}
+_NAMED = {name: EXPECTED[key] for name, key in _NAMED_KEYS.items()}
+# Of the reply to a read of an entry and two records, in both protocols.
+_LINES = 7
 _TRUTHS: dict[str, Callable[[Sequence[str]], bytes]] = {"redis": _redis, "memcached": _memcached}
 _EXTRA = (b"\r\n", b"END\r\n", b"$3\r\nlie\r\n", b"VALUE k 0 1\r\nx\r\nEND\r\n", b"+OK\r\n", b"\0")
 _HUGE: tuple[bytes, ...] = (
@@ -55,10 +64,16 @@ def lies(kind: str, keys: Sequence[str], chance: random.Random) -> bytes:
 
     On Redis, whose replies do not say what they answer, none that would be a right one to it.
     """
-    truth = _TRUTHS[kind](keys)
-    others = _TRUTHS[kind](chance.sample(_KEYS, len(keys)))
+    ways = _distorted(_TRUTHS[kind](keys), _TRUTHS[kind](chance.sample(_KEYS, len(keys))), chance)
+    if kind == "memcached":
+        wrong = [key for key in _KEYS if key not in keys]
+        ways += [_memcached(chance.sample(wrong, len(keys)))] * 2
+    return chance.choice(ways)
+
+
+def _distorted(truth: bytes, others: bytes, chance: random.Random) -> list[bytes]:
     at = chance.randrange(len(truth))
-    ways = [
+    return [
         truth[:at],
         truth + chance.choice(_EXTRA),
         truth + truth,
@@ -68,10 +83,6 @@ def lies(kind: str, keys: Sequence[str], chance: random.Random) -> bytes:
         chance.choice(_EXTRA) + truth,
         chance.randbytes(chance.randrange(40)),
     ]
-    if kind == "memcached":
-        wrong = [key for key in _KEYS if key not in keys]
-        ways += [_memcached(chance.sample(wrong, len(keys)))] * 2
-    return chance.choice(ways)
 
 
 def through(cache: Cache, kind: str, count: int, seed: int) -> Tally:
@@ -83,18 +94,84 @@ def through(cache: Cache, kind: str, count: int, seed: int) -> Tally:
     for _ in range(count):
         keys = chance.sample(_KEYS, chance.choice((1, 1, 1, 3)))
         stream = lies(kind, keys, chance)
-        ours, theirs = socket.socketpair()
-        with theirs:
-            theirs.sendall(stream)
-            theirs.shutdown(socket.SHUT_WR)
-            pool.drop()
-            pool.put(Connection(ours, _TIMEOUT))
+        with _said_already(pool, stream):
             _read(cache, keys, tally)
         tally.rounds += 1
     return tally
 
 
-def _read(cache: Cache, keys: Sequence[str], tally: Tally) -> None:
+def through_namespace(cache: Cache, count: int, seed: int) -> Tally:
+    """The same in a namespace, where the true reply for another key is a lie on every node."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    (pool,) = cache._core.transport.ends  # noqa: SLF001 - where connections are put
+    assert isinstance(pool, Pool)
+    place = cache.namespace("lies")
+    assert place.set_many(_NAMED) == []
+    truths = {name: _recorded(place, pool, name) for name in _NAMED}
+    tally = Tally()
+    for _ in range(count):
+        # So that the direct path has seen the records, and compares with them.
+        assert place.get(chance.choice(list(_NAMED))) is not None
+        name, other = chance.sample(list(_NAMED), 2)
+        ways = [*_distorted(truths[name], truths[other], chance), truths[other]]
+        with _said_already(pool, chance.choice(ways)):
+            _read(place, [_NAMED_KEYS[name]], tally)
+        tally.rounds += 1
+    return tally
+
+
+def look_alike(cache: Cache) -> bool:
+    """Whether a value is read that looks like the end of a reply, and comes in two pieces."""
+    (pool,) = cache._core.transport.ends  # noqa: SLF001 - where connections are put
+    assert isinstance(pool, Pool)
+    place = cache.namespace("lies")
+    assert place.set("k", "v")
+    value = b"before" + _recorded(place, pool, "k").partition(b"v")[2] + b"after"
+    assert place.set("k", value)
+    reply = _recorded(place, pool, "k", _LINES + value.count(b"\r\n"))
+    cut = reply.index(b"after")
+    assert place.get("k") == value
+    with _said_already(pool, reply[:cut], reply[cut:]):
+        return place.get("k") == value
+
+
+def _recorded(place: Namespace, pool: Pool, name: str, lines: int = _LINES) -> bytes:
+    """What the node says to a read of one entry and its records."""
+    wires = place._router.route(name)[1].key, *place._path.records  # noqa: SLF001 - the same
+    request = talk_for(pool.node, [Get(wires)]).request
+    with socket.create_connection((pool.node.host, pool.node.port)) as sock:
+        sock.sendall(request)
+        reply = b""
+        while not reply.endswith(b"\r\n") or reply.count(b"\r\n") < lines:
+            reply += sock.recv(1 << 16)
+    return reply
+
+
+@contextmanager
+def _said_already(pool: Pool, stream: bytes, later: bytes = b"") -> Iterator[None]:
+    """A connection, the only one in the pool, whose other end has said its lie.
+
+    Args:
+        pool: that it is put into.
+        stream: what it has said.
+        later: what it says after a moment.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(stream)
+        speaker = threading.Timer(_MOMENT, theirs.sendall, [later])
+        if later:
+            speaker.start()
+        else:
+            theirs.shutdown(socket.SHUT_WR)
+        pool.drop()
+        pool.put(Connection(ours, _TIMEOUT))
+        yield
+        if later:
+            speaker.join()
+
+
+def _read(cache: Cache | Namespace, keys: Sequence[str], tally: Tally) -> None:
     names = [_WIRE[key].decode() for key in keys]
     begun = time.monotonic()
     try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CHECKS", "EXPECTED", "Get", "Tally", "check", "descriptors"]
+__all__ = ["CHECKS", "EXPECTED", "Get", "Tally", "check", "comes_true", "descriptors"]
 
 Get = Callable[[str], object]
 """Reads one key; None is for a miss."""
@@ -53,6 +54,19 @@ def check(get: Get, tally: Tally, start: int, calls: int = CHECKS) -> None:
             tally.missed += 1
         elif value != EXPECTED[key]:
             tally.wrong += 1
+
+
+def comes_true(condition: Callable[[], bool]) -> bool:
+    """Whether a condition is true, at the latest when threads at work have finished.
+
+    A thread that opens a connection for a call which was interrupted closes it when it has it.
+    """
+    deadline = time.monotonic() + 5
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def descriptors() -> int:

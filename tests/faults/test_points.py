@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -13,7 +12,7 @@ from kcache.node import Node
 from tests.faults.conftest import Server
 from tests.faults.interruptions import Interrupted, Stopped
 from tests.faults.points import OPERATIONS, Operation, at_every_point
-from tests.faults.tally import descriptors
+from tests.faults.tally import comes_true, descriptors
 
 
 @pytest.mark.parametrize("kind", [Stopped, ValueError])
@@ -27,11 +26,9 @@ def test_an_exception_at_any_point_leaves_nothing_wrong_on_servers(
         tally = at_every_point(cache, operation, kind)
         assert tally.rounds > 10
         assert not tally.faults, f"{tally}"
-        # One or two are idle, more or less; and a thread that opens one may still be at work.
-        deadline = time.monotonic() + 5
-        while descriptors() > open_before + 1 or threading.active_count() > threads:
-            assert time.monotonic() < deadline, (open_before, descriptors(), threading.enumerate())
-            time.sleep(0.01)
+        # One or two are idle, more or less.
+        assert comes_true(lambda: descriptors() <= open_before + 1)
+        assert comes_true(lambda: threading.active_count() <= threads), threading.enumerate()
 
 
 @pytest.mark.parametrize("kind", [Interrupted, Stopped])

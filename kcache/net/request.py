@@ -1,0 +1,120 @@
+"""One request over an idle connection, where nothing stands in the way.
+
+A flow, a batch and a leg cost more than all the rest of a call on one key. So where an idle
+connection is there, the request is small and the whole reply comes at once, the call is made here,
+in one piece. What does not come at once is brought to its end by a leg; everything else - no
+connection, a node that is down, a refusal - is UNDONE, and left to a flow, which says it once more
+from the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import write
+from time import monotonic
+from typing import Any, Final, NamedTuple
+
+from kcache.command import Command, Refused
+from kcache.errors import NodeError, TimedOut
+from kcache.interruption import is_of_handler
+from kcache.net.connection import Connection
+from kcache.net.exchange import carry
+from kcache.net.leg import CHUNK, Leg
+from kcache.net.pool import Pool
+from kcache.net.talks import talk_for
+from kcache.wire.reply import INCOMPLETE
+
+__all__ = ["SMALL", "UNDONE", "Begun", "Requests"]
+
+UNDONE: Final = object()
+"""The call was not made, or came to no end, and is left to a flow."""
+SMALL = 16 << 10
+"""Bytes that a socket without replies under way takes without waiting."""
+
+
+class Begun(NamedTuple):
+    """A request that is not over: the reply has begun, and is not of the commonest form.
+
+    Without a connection, which was lost, it is to be sent once more in what is left of its time.
+    """
+
+    connection: Connection | None
+    data: bytes
+    deadline: float
+
+
+class Requests:
+    """Requests to one node."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._quick = pool.quick
+
+    def ask(self, request: bytes, asked: Any, parse: Callable[[bytes, Any], Any]) -> Any:
+        """Send a small request, and wait for the reply.
+
+        Returns:
+            What `parse` makes of the reply and of what was asked for; `Begun` where that is
+            INCOMPLETE; or UNDONE.
+
+        Raises:
+            TimedOut: there was none in time.
+        """
+        try:
+            connection = self._quick.pop()
+        except IndexError:
+            return UNDONE
+        begun = monotonic()
+        try:
+            # So little goes at once, or the node has stopped reading: nothing is to be said to it.
+            sent = write(connection.fd, request) == len(request)
+            data = connection.recv(CHUNK) if sent else b""
+            reply = parse(data, asked)
+        except OSError as error:
+            self._lose(connection, error)
+            return Begun(None, b"", begun + self._pool.timeout)
+        except BaseException:
+            connection.close()
+            raise
+        if reply is INCOMPLETE:
+            return Begun(connection, data, begun + self._pool.timeout)
+        # The last step: whatever happens before it, the connection is lost.
+        self._quick.append(connection)
+        return reply
+
+    def rest(self, begun: Begun, *commands: Command) -> tuple[Any, bool]:
+        """Bring a request to its end.
+
+        Args:
+            begun: what has come so far.
+            *commands: what was asked for. All but the first are stores.
+
+        Returns:
+            The reply to the first command, or UNDONE after a refusal; and whether it was sent
+            twice.
+
+        Raises:
+            NodeError: there was none.
+        """
+        leg = Leg(self._pool, talk_for(self._pool.node, commands), begun.connection)
+        if begun.connection is not None:
+            leg.sent()
+            leg.take(begun.data)
+        outcome = carry({0: leg}, begun.deadline)[0]
+        if isinstance(outcome, NodeError):
+            raise outcome
+        reply, *stored = outcome
+        is_repeated = begun.connection is None or leg.may_repeat
+        # A store has nothing to tell, unless it was refused.
+        return UNDONE if isinstance(reply, Refused) or any(stored) else reply, is_repeated
+
+    def _lose(self, connection: Connection, error: OSError) -> None:
+        """Close a connection that failed; the others may be as old. It raises TimedOut."""
+        connection.close()
+        if is_of_handler(error):
+            raise error
+        if isinstance(error, TimeoutError):
+            failure = TimedOut(self._pool.node, f"no answer within {self._pool.timeout:.3g} s")
+            self._pool.fail(failure)
+            raise failure
+        self._pool.drop()
