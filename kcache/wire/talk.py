@@ -21,17 +21,21 @@ class Talk(ABC):
         commands: those of the batch.
         request: the bytes to send.
         replies: those to the commands, in order, when all have come.
-        is_harmless: whether the request may be sent again.
     """
 
-    __slots__ = ("commands", "is_harmless", "replies", "request")
+    __slots__ = ("commands", "replies", "request")
 
     def __init__(self, commands: Sequence[Command], request: bytes) -> None:
         self.commands = commands
         self.request = request
         self.replies: list[Reply] = []
-        self.is_harmless = HARMLESS.issuperset(map(type, commands)) and not any(
-            command.once for command in commands if isinstance(command, Set)
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether the request may be sent again."""
+        return all(
+            type(command) in HARMLESS and not (isinstance(command, Set) and command.once)
+            for command in self.commands
         )
 
     @abstractmethod

@@ -132,7 +132,7 @@ def look_alike(cache: Cache) -> bool:
     cut = reply.index(b"after")
     assert place.get("k") == value
     with _said_already(pool, reply[:cut], reply[cut:]):
-        return place.get("k") == value
+        return bool(place.get("k") == value)
 
 
 def _recorded(place: Namespace, pool: Pool, name: str, lines: int = _LINES) -> bytes:
