@@ -171,7 +171,8 @@ class Compression:
         if chosen is not None and chosen.library is None:
             raise ConfigurationError(
                 f"compression {self.algorithm!r} needs a library that is not installed: "
-                f"install this distribution's {chosen.extra!r} extra"
+                f"install this distribution's `{chosen.extra}` extra: "
+                f"pip install 'kcache-client[{chosen.extra}]'"
             )
 
     @property

@@ -21,6 +21,7 @@ call is a miss. Each message says what is wrong, where, and what to do about it.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,6 +43,24 @@ __all__ = [
     "ServerListWarning",
     "TimedOut",
 ]
+
+
+_CHECK = "check user and password in the URL of the node"
+_GIVE = "give user and password in the URL of the node"
+# From a part of what Redis or memcached says.
+_WAYS_OUT = MappingProxyType(
+    {
+        "NOAUTH": _GIVE,
+        "unauthenticated": _GIVE,
+        "AUTH <password> called": "leave the password out of the URL of the node",
+        "username-password": _CHECK,
+        "authentication failure": _CHECK,
+        "DB index": "check the database in the URL of the node",
+        "NOPERM": "its user needs the right to do this",
+        "READONLY": "give the address of the primary",
+        "OOM ": "let it evict: see maxmemory-policy",
+    }
+)
 
 
 class CacheError(Exception):
@@ -101,7 +120,16 @@ class ProtocolError(NodeError):
 
 
 class NodeRefused(NodeError):  # noqa: N818 - reads better without "Error"
-    """The node said no, in its own words: a wrong password, no memory, a read-only replica."""
+    """The node said no, in its own words: a wrong password, no memory, a read-only replica.
+
+    What to do about it follows in parentheses, where that is known.
+    """
+
+    def __init__(self, node: Node, reason: str) -> None:
+        super().__init__(node, reason)
+        words = reason.rstrip(".")
+        hint = next((hint for part, hint in _WAYS_OUT.items() if part in words), None)
+        self.reason = words if hint is None else f"{words} ({hint})"
 
 
 class InvalidationIncomplete(CacheError):  # noqa: N818 - reads better without "Error"

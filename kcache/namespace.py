@@ -86,6 +86,10 @@ class Path:
         digest = hashed.digest()
         return Place(_wire_key(self.prefix, b"e", digest), digest)
 
+    def shown(self, key: str | bytes) -> str:
+        """The key and the namespace, for a message."""
+        return f"{key!r} in the namespace {'/'.join(map(str, self.names))}"
+
     def below(self, names: tuple[str | bytes, ...]) -> Path:
         """The path of a namespace within this one.
 

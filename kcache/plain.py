@@ -168,13 +168,13 @@ class Plain(Flows):
         if initial is not None and not 0 <= initial <= MAX_COUNT:
             raise NotACounter(f"{key!r}: initial={initial} is not in 0 .. 2**63 - 1")
         if self._nodes[index].kind == "memcached":
-            return (yield from self._count_by_token(index, wire, delta, initial, ttl))
+            return (yield from self._count_by_token(key, delta, initial, ttl))
         command = Count(wire, delta, initial, ttl, INT_FLAGS)
         number: int | NotANumber | None = yield from self._ask(index, command)
-        return self._not_a_counter(wire) if isinstance(number, NotANumber) else number
+        return _not_a_counter(key) if isinstance(number, NotANumber) else number
 
     def _count_by_token(
-        self, index: int, wire: bytes, delta: int, initial: int | None, ttl: float | None
+        self, key: Key, delta: int, initial: int | None, ttl: float | None
     ) -> Flow[int | None]:
         """Count on memcached, whose own arithmetic wraps at 2**64 and counts in any text.
 
@@ -182,6 +182,7 @@ class Plain(Flows):
         may go on for long, and so after some attempts the token is left out: what has just been
         a counter, far from the limit, is taken for one still.
         """
+        index, wire = self._router.route(key)
         for attempt in range(_COUNT_ATTEMPTS):
             held: Held | None = yield from self._ask(index, Gets(wire))
             if held is None:
@@ -193,14 +194,14 @@ class Plain(Flows):
                 continue
             number = self._loaded(index, held.flags, held.data)
             if type(number) is not int or not 0 <= number <= MAX_COUNT - max(delta, 0):
-                self._not_a_counter(wire)
+                _not_a_counter(key)
             is_careful = attempt < _CAREFUL_ATTEMPTS or max(number, abs(delta)) > _FAR_FROM_LIMIT
             token = int(held.token) if is_careful else None
             counted = yield from self._count_if(index, wire, delta, token)
             if counted is not None:
                 return counted
         raise NodeRefused(
-            self._nodes[index], f"{wire!r} was changed {_COUNT_ATTEMPTS} times while it was counted"
+            self._nodes[index], f"{key!r} was changed {_COUNT_ATTEMPTS} times while it was counted"
         )
 
     def _count_if(self, index: int, wire: bytes, delta: int, token: int | None) -> Flow[int | None]:
@@ -277,7 +278,6 @@ class Plain(Flows):
         except DecodeError:
             return MISSING
 
-    def _not_a_counter(self, wire: bytes) -> NoReturn:
-        raise NotACounter(
-            f"{wire!r} holds no number of 0 .. 2**63 - 1, or the sum would be beyond it"
-        )
+
+def _not_a_counter(key: Key) -> NoReturn:
+    raise NotACounter(f"{key!r} holds no number of 0 .. 2**63 - 1, or the sum would be beyond it")

@@ -658,6 +658,34 @@ MUTATIONS = [
         'self._outages.pop("now", None)\n        if False:',
         f"{FAULTS}/test_nodes.py::test_nobody_looks_after_the_nodes_of_a_closed_cache",
     ),
+    Mutation(
+        "a server of another kind is not told the password",
+        "net/memcached_opening.py",
+        "if not reply.startswith(_UNHEARD):",
+        "if False:",
+        f"{CACHE}/test_messages.py",
+    ),
+    Mutation(
+        "files of TLS are read when a cache is opened",
+        "net/transport.py",
+        "            check_tls(node)\n",
+        "            pass\n",
+        f"{CACHE}/test_tls_files.py",
+    ),
+    Mutation(
+        "an extension of MessagePack is no value",
+        "codec/safe.py",
+        "if _may_hold_others(data) and",
+        "if _BIN_8 in data and",
+        "tests/codec/test_safe.py",
+    ),
+    Mutation(
+        "a bool is no number to count with",
+        "calls.py",
+        "if isinstance(number, bool) or not",
+        "if not",
+        f"{COUNTERS} -k memory",
+    ),
 ]
 
 

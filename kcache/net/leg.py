@@ -9,6 +9,7 @@ from kcache.errors import ConnectFailed, NodeError, NodeRefused, ProtocolError, 
 from kcache.interruption import is_of_handler
 from kcache.net.connection import WOULD_BLOCK, Connection
 from kcache.net.pool import Pool
+from kcache.net.reasons import foreign, lost, too_late
 from kcache.wire.errors import WireError
 from kcache.wire.talk import Talk
 
@@ -125,7 +126,7 @@ class Leg:
         try:
             complete = self.talk.receive(data)
         except WireError as error:
-            failure = ProtocolError(self.pool.node, _foreign(error))
+            failure = ProtocolError(self.pool.node, foreign(error))
             self.fail(failure)
             self.pool.complain(failure)
             return
@@ -145,7 +146,11 @@ class Leg:
 
     def time_out(self) -> None:
         """End it: there is no more time."""
-        error = TimedOut(self.pool.node, f"no answer within {self.pool.timeout:.3g} s")
+        node, timeout = self.pool.node, self.pool.timeout
+        is_open = self.connection is not None
+        error = TimedOut(
+            node, f"no answer within {timeout:.3g} s" if is_open else too_late(node, timeout)
+        )
         self.fail(error)
         self.pool.be_late(error, monotonic() - self._begun)
 
@@ -162,10 +167,10 @@ class Leg:
         if error is not None and is_of_handler(error):
             self.abandon()
             raise error
-        how = "the node closed it" if error is None else f"{error.strerror}"
-        failure = ConnectFailed(self.pool.node, f"the connection was lost: {how}")
         connection = self.connection
         says_nothing = connection is not None and (connection.is_used or connection.fd < 0)
+        node = self.pool.node
+        failure = ConnectFailed(node, lost(error, node, is_new=not says_nothing))
         self.fail(failure)
         if says_nothing:
             self.pool.drop()
@@ -190,7 +195,3 @@ class Leg:
 
     def _size(self) -> int:
         return min(max(self.talk.missing, CHUNK), _LARGE_CHUNK)
-
-
-def _foreign(error: WireError) -> str:
-    return f"{error}; is it a server of another kind?"

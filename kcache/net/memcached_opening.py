@@ -10,13 +10,16 @@ from typing import Any
 
 from pymemcache.client.base import Client
 
-from kcache.errors import ConnectFailed, NodeError, NodeRefused, TimedOut
+from kcache.errors import ConnectFailed, NodeError, NodeRefused, ProtocolError, TimedOut
+from kcache.net.reasons import foreign, lost, said, too_late, unreachable
 from kcache.node import Node
 from kcache.wire.memcached import MN, encode_auth
 
 __all__ = ["open_node"]
 
 _LONGEST_LINE = 2048
+_UNHEARD = b"CLIENT_ERROR "
+"""What begins memcached's replies to those who have not said who they are."""
 
 
 class _TlsContext:
@@ -48,6 +51,7 @@ def open_node(node: Node, timeout: float) -> socket.socket:
         ConnectFailed: no connection, or no TLS.
         TimedOut: no answer in time.
         NodeRefused: the user or the password is wrong.
+        ProtocolError: it is no memcached.
     """
     deadline = monotonic() + timeout
     try:
@@ -101,10 +105,14 @@ def _let_in(sock: socket.socket, node: Node, deadline: float) -> None:
 def _authenticate(sock: socket.socket, node: Node, deadline: float) -> None:
     """Say who asks, if the node wants to know.
 
-    To one that does not, the command is a `set` of the password under the key `auth`.
+    To one that does not, the command is a `set` of the password under the key `auth`; and a server
+    of another kind would show it in its logs.
     """
-    if _told(sock, node, MN, deadline) == MN.upper():
+    reply = _told(sock, node, MN, deadline)
+    if reply == MN.upper():
         return
+    if not reply.startswith(_UNHEARD):
+        raise ProtocolError(node, foreign(f"not a reply: {reply.rstrip()!r}"))
     user, password = node.username or "", node.password or ""
     try:
         command = encode_auth(user.encode(), password.encode())
@@ -112,7 +120,7 @@ def _authenticate(sock: socket.socket, node: Node, deadline: float) -> None:
         raise NodeRefused(node, f"{error}") from None
     reply = _told(sock, node, command, deadline)
     if reply != b"STORED\r\n":
-        raise NodeRefused(node, reply.decode(errors="backslashreplace").strip())
+        raise NodeRefused(node, said(reply.decode(errors="backslashreplace"), node))
 
 
 def _told(sock: socket.socket, node: Node, command: bytes, deadline: float) -> bytes:
@@ -123,7 +131,7 @@ def _told(sock: socket.socket, node: Node, command: bytes, deadline: float) -> b
         sock.settimeout(_left(deadline))
         data = sock.recv(_LONGEST_LINE)
         if not data or len(reply) > _LONGEST_LINE:
-            raise ConnectFailed(node, "the node closed the connection when it was told who asks")
+            raise ConnectFailed(node, lost(None, node, is_new=True))
         reply += data
     return reply
 
@@ -142,5 +150,5 @@ def _left(deadline: float) -> float:
 
 def _explained(error: Exception, node: Node, timeout: float) -> NodeError:
     if isinstance(error, TimeoutError):
-        return TimedOut(node, f"no connection within {timeout:.3g} s")
-    return ConnectFailed(node, f"{error}" or type(error).__name__)
+        return TimedOut(node, too_late(node, timeout))
+    return ConnectFailed(node, unreachable(error, node))

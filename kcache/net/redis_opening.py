@@ -10,7 +10,8 @@ from redis import connection as redis_py
 from redis import exceptions
 from redis._parsers import _RESP2Parser
 
-from kcache.errors import ConnectFailed, NodeError, NodeRefused, TimedOut
+from kcache.errors import ConnectFailed, NodeError, NodeRefused, ProtocolError, TimedOut
+from kcache.net.reasons import foreign, said, too_late, unreachable
 from kcache.node import Node
 
 __all__ = ["open_node"]
@@ -46,6 +47,7 @@ def open_node(node: Node, timeout: float) -> socket.socket:
         ConnectFailed: no connection, or no TLS.
         TimedOut: no answer in time.
         NodeRefused: the user, the password or the database is wrong.
+        ProtocolError: it is no Redis.
     """
     try:
         opener = _opener(node, timeout)
@@ -97,7 +99,9 @@ def _over_tls(given: dict[str, str], options: Mapping[str, Any]) -> Any:
 
 def _explained(error: Exception, node: Node, timeout: float) -> NodeError:
     if isinstance(error, (exceptions.TimeoutError, TimeoutError)):
-        return TimedOut(node, f"no connection within {timeout:.3g} s")
+        return TimedOut(node, too_late(node, timeout))
     if isinstance(error, _REFUSALS):
-        return NodeRefused(node, f"{error}")
-    return ConnectFailed(node, f"{error}" or type(error).__name__)
+        return NodeRefused(node, said(error, node))
+    if isinstance(error, exceptions.InvalidResponse):
+        return ProtocolError(node, foreign(said(error, node)))
+    return ConnectFailed(node, unreachable(error, node))

@@ -13,6 +13,7 @@ from kcache.net.leg import Leg
 from kcache.net.pool import Pool
 from kcache.net.prober import watch
 from kcache.net.talks import talk_for
+from kcache.net.tls import check_tls
 from kcache.node import Node
 
 __all__ = ["End", "Transport"]
@@ -33,13 +34,16 @@ class Transport:
         store_of: opens in-process nodes.
 
     Raises:
-        ConfigurationError: the library for a kind of node is not installed.
+        ConfigurationError: the library for a kind of node is not installed, or a file that TLS
+            needs cannot be used.
     """
 
     def __init__(
         self, nodes: Sequence[Node], timeout: float, store_of: Callable[[Node], MemoryStore]
     ) -> None:
         self.timeout = timeout = min(timeout, _LONGEST)
+        for node in nodes:
+            check_tls(node)
         self.ends: tuple[End, ...] = tuple(
             store_of(node) if node.kind == "memory" else Pool(node, timeout, watch)
             for node in nodes

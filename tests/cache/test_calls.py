@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, UserDict
 from collections.abc import Callable
 from math import inf
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -128,12 +130,30 @@ def test_flush_nodes_empties_all_nodes(cache: Cache) -> None:
     assert cache.get("after") == 1
 
 
-def test_a_string_in_the_place_of_keys_is_refused(cache: Cache) -> None:
+@pytest.mark.parametrize("keys", ["ab", b"ab"])
+def test_a_key_in_the_place_of_keys_is_refused(cache: Cache, keys: Any) -> None:
     cache.set("a", 1)
     for call in (cache.get_many, cache.delete_many):
-        with pytest.raises(TypeError, match="keys are given as a list; this is one key: 'ab'"):
-            call("ab")
+        with pytest.raises(TypeError, match=f"pass a list of keys, .* not {keys!r}"):
+            call(keys)
     assert cache.get("a") == 1
+
+
+PAIRS: list[Any] = [[("a", 1)], (("a", 1),), {("a", 1)}, ["ab"], "ab", b"ab", None, 5]
+
+
+@pytest.mark.parametrize("values", PAIRS, ids=repr)
+def test_what_is_no_mapping_is_refused_by_set_many(cache: Cache, values: Any) -> None:
+    kind = type(values).__name__
+    with pytest.raises(TypeError, match=f"set_many takes a mapping .* not {kind}; .*dict"):
+        cache.set_many(values)
+    assert cache.get_many(["a", "b", "ab"]) == {}
+
+
+@pytest.mark.parametrize("kind", [MappingProxyType, OrderedDict, UserDict])
+def test_any_mapping_is_taken_by_set_many(cache: Cache, kind: Any) -> None:
+    assert cache.set_many(kind({"a": 1, "b": 2})) == []
+    assert cache.get_many(["a", "b"]) == {"a": 1, "b": 2}
 
 
 INVALID: list[Any] = ["", b"", None, 5, 1.5, True, ("a",), ["a"], bytearray(b"a"), memoryview(b"a")]

@@ -11,6 +11,7 @@ import redis as redis_py
 
 from kcache import Cache, NotACounter
 from kcache.route import Key
+from tests.cache.places import Place
 from tests.servers import Redis
 
 MOST = 2**63 - 1
@@ -139,16 +140,36 @@ def test_what_is_no_counter_is_refused_and_stays(cache: Cache, keys: list[str], 
         assert 90 < (cache.ttl(key) or 0) < 103
 
 
-@pytest.mark.parametrize("word", ["1", 1.0, 1.5, None, b"1", [1]], ids=repr)
+@pytest.mark.parametrize("word", ["1", 1.0, 1.5, None, b"1", [1], True, False], ids=repr)
 def test_a_delta_is_an_int(cache: Cache, word: Any) -> None:
     cache.set("n", 5)
     for count in (cache.incr, cache.decr):
-        with pytest.raises(TypeError):
+        kind = type(word).__name__
+        with pytest.raises(TypeError, match=f"delta is an int, not {kind}"):
             count("n", word)
         if word is not None:
-            with pytest.raises(TypeError):
+            with pytest.raises(TypeError, match=f"initial is an int, not {kind}"):
                 count("n", initial=word)
     assert cache.get("n") == 5
+
+
+@pytest.mark.parametrize("key", ["plain", "two words", b"\xff\n", "x" * 300, b"bytes"])
+def test_what_is_no_counter_is_named_as_the_user_names_it(place: Place, key: Key) -> None:
+    holds = "holds no number"
+    with place.open() as cache:
+        album = cache.namespace("photos", "42")
+        for holder, name in (
+            (cache, repr(key)),
+            (album, f"{key!r} in the namespace photos/42"),
+        ):
+            assert holder.set(key, "no number")
+            for count in (holder.incr, holder.decr):
+                with pytest.raises(NotACounter) as caught:
+                    count(key)
+                assert str(caught.value).startswith(f"{name} {holds}")
+            with pytest.raises(NotACounter) as caught:
+                holder.incr(key, initial=-1)
+            assert str(caught.value).startswith(f"{name}: initial=-1")
 
 
 @pytest.mark.parametrize("ttl", [0, -1, -0.5])

@@ -107,6 +107,10 @@ def _trusting(scheme: str, server: str, query: Callable[[Fleet], str]) -> Callab
     return lambda fleet: fleet.url(scheme, server, query(fleet))
 
 
+def _with_a_password(kind: str, server: str, fleet: Fleet) -> str:
+    return fleet.url(kind, server, user="ada:wrong-wort@")
+
+
 def _named(name: str) -> Callable[[Fleet], str]:
     return lambda fleet: f"{fleet.trusting}&server_name={name}"
 
@@ -160,7 +164,7 @@ CASES = [
             _trusting(scheme, f"{kind}_plain", lambda fleet: fleet.trusting),
             # Redis waits for the end of a line, and says nothing.
             NodeUnavailable,
-            "(?i)ssl|eof|closed|reset|no (answer|connection) within",
+            "(?i)no tls|eof|closed|reset|no (answer|connection) within",
             timeout=0.5,
         )
         for kind, scheme in (("redis", "rediss"), ("memcached", "memcacheds"))
@@ -186,7 +190,6 @@ CASES = [
             ("an authority that is not trusted", _stranger, "(?i)certificate verify failed"),
             ("no authority", lambda _: "", "(?i)certificate verify failed"),
             ("another name", _named("example.org"), "(?i)hostname mismatch|not valid for"),
-            ("a file that is not there", lambda _: "?ca=/no/such", "(?i)no such file"),
         ]
     ),
     Case(
@@ -200,6 +203,15 @@ CASES = [
         lambda fleet: fleet.url("memcached", "redis_plain"),
         NodeError,
         "another kind|unknown command",
+    ),
+    *(
+        Case(
+            f"{kind} that is another server, with a password",
+            partial(_with_a_password, kind, server),
+            ProtocolError,
+            "is it a server of another kind",
+        )
+        for kind, server in (("redis", "memcached_plain"), ("memcached", "redis_plain"))
     ),
     *(
         Case(

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import ormsgpack
 import pytest
 from hypothesis import example, given
 
@@ -231,6 +232,7 @@ REFUSED = [
     len,
     iter([]),
     dt.datetime(2026, 1, 1, tzinfo=Zone()),
+    *(ormsgpack.Ext(5, bytes(size)) for size in (0, 1, 2, 4, 8, 16, 17, 300, 70_000)),
 ]
 PLACES: list[Callable[[Any], Any]] = [
     lambda value: value,
