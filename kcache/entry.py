@@ -11,13 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from kcache import frame
 from kcache.codec import SAFE_TAG, SafeCodec
 from kcache.compress import Compression, inflate
 from kcache.errors import ConfigurationError, DecodeError, EncodeError
+from kcache.frame import Dates
 from kcache.interruption import is_of_handler
 from kcache.protocols import Codec
 
@@ -28,6 +30,7 @@ __all__ = [
     "OTHER_CODEC",
     "TEXT_FLAGS",
     "Entries",
+    "Kept",
     "Prepared",
 ]
 
@@ -62,6 +65,24 @@ Prepared: TypeAlias = tuple[int, int, bytes]
 """What a frame says of a value: the codec's tag, the compression, the payload."""
 
 
+class Kept(NamedTuple):
+    """A value with what is known of its age.
+
+    Attributes:
+        value: as it was stored.
+        fresh_until: Unix time in seconds; from then on it is stale. `inf` where nobody has said.
+        seconds: that it took to compute it, if that is known.
+    """
+
+    value: Any
+    fresh_until: float = inf
+    seconds: float = 0.0
+
+
+def _always() -> float:
+    return -inf
+
+
 @dataclass(frozen=True)
 class Entries:
     r"""From values to what is stored, and back.
@@ -73,6 +94,7 @@ class Entries:
         compression: of frames.
         version: of the frames that are written; an older one while processes that read no newer
             one are about.
+        now: Unix time in seconds. What is stale cannot be read, but by `unframe_kept`.
 
     Raises:
         ConfigurationError: a version or a codec's tag that cannot be written.
@@ -90,6 +112,7 @@ class Entries:
     codec: Codec = field(default_factory=SafeCodec)
     compression: Compression = field(default_factory=Compression)
     version: int = frame.VERSIONS[-1]
+    now: Callable[[], float] = _always
     _tag: int = field(init=False, repr=False)
     _readers: Mapping[int, Callable[[bytes], Any]] = field(init=False, repr=False, compare=False)
     _compressed_from: int = field(init=False, repr=False)
@@ -112,7 +135,7 @@ class Entries:
         object.__setattr__(self, "_compressed_from", self.compression.least)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.codec, self.compression, self.version)
+        return type(self), (self.codec, self.compression, self.version, self.now)
 
     def to_memcached(self, value: Any) -> tuple[int, bytes]:
         """Give flags and data for a plain key.
@@ -213,24 +236,38 @@ class Entries:
             return tag, 0, payload
         return tag, *self.compression.compress(payload)
 
-    def stamped(self, prepared: Prepared, stamp: bytes = b"") -> bytes:
+    def stamped(
+        self, prepared: Prepared, stamp: bytes = b"", dates: Dates | None = None
+    ) -> bytes:
         """Give the frame of a value that is encoded."""
         tag, compression, payload = prepared
-        return frame.pack(payload, tag, compression, stamp, self.version)
+        return frame.pack(payload, tag, compression, stamp, self.version, dates)
 
     def unframe(self, data: bytes) -> tuple[Any, bytes]:
         """Give the value in a frame, and its stamp.
 
         Raises:
+            DecodeError: it is damaged, stale, no frame, of another version, or of another codec.
+        """
+        kept, stamp = self.unframe_kept(data)
+        if kept.fresh_until <= self.now():
+            raise DecodeError("a value that is stale")
+        return kept.value, stamp
+
+    def unframe_kept(self, data: bytes) -> tuple[Kept, bytes]:
+        """Give the value in a frame, fresh or stale, and its stamp.
+
+        Raises:
             DecodeError: it is damaged, no frame, of another version, or of another codec.
         """
-        payload, tag, compression, stamp, _ = frame.unpack(data)
+        payload, tag, compression, stamp, _, dates = frame.unpack(data)
         read = self._readers.get(tag)
         if read is None:
             raise DecodeError(f"a value of another codec, of tag {tag}")
         if compression:
             payload = self.compression.expand(compression, payload)
-        return read(payload), stamp
+        value = read(payload)
+        return Kept(value) if dates is None else Kept(value, *dates[:2]), stamp
 
     def unframe_stamped(self, data: bytes, stamp: bytes) -> Any:
         """Give the value in a frame that has this stamp.
@@ -249,10 +286,8 @@ class Entries:
 
     def _remember_head(self, data: bytes, stamp: bytes) -> None:
         """Note how a frame is read that begins like one which has just been read in full."""
-        head = data[: frame.STAMP_START]
-        is_compressed = data[4] & 0x0F
-        if stamp and not is_compressed and len(self._heads) < _MOST_HEADS:
-            self._heads[head] = len(stamp), self._readers[data[5]]
+        if stamp and frame.is_simple(data) and len(self._heads) < _MOST_HEADS:
+            self._heads[data[: frame.STAMP_START]] = len(stamp), self._readers[data[5]]
 
     def _encoded(self, value: Any) -> tuple[int, bytes]:
         """Give the tag of what encoded it, and the payload."""

@@ -1,6 +1,6 @@
 """The frame: how a value that is kcache's own lies on a node. docs/wire-format.md has a picture.
 
-    head  C1 6B 63    version    flags    codec    [length of stamp (2)    stamp]
+    head  C1 6B 63    version    flags    codec    [length of stamp (2)    stamp]    [dates (20)]
     payload
     CRC-32 of all that stands before (4)    tail  63 6B C1
 
@@ -18,13 +18,17 @@ from typing import NamedTuple
 from kcache.errors import DecodeError, EncodeError
 
 __all__ = [
+    "DATES_SIZE",
     "HEAD",
     "MAX_STAMP",
     "STAMP_START",
     "TAIL",
     "VERSIONS",
+    "Dates",
     "Frame",
+    "dates_of",
     "is_marked",
+    "is_simple",
     "pack",
     "payload_of_stamped",
     "unpack",
@@ -39,16 +43,34 @@ MAX_STAMP = 0xFFFF
 
 _COMPRESSION = 0x0F
 _STAMPED = 0x10
-_UNKNOWN_FLAGS = ~(_COMPRESSION | _STAMPED)
+_DATED = 0x20
+_UNKNOWN_FLAGS = ~(_COMPRESSION | _STAMPED | _DATED)
 
 _head = Struct("<3sBBB")
 _stamped_head = Struct("<3sBBBH")
 _trailer = Struct("<I3s")
+_dates = Struct("<df8s")
 _HEAD_SIZE, STAMP_START, _TRAILER_SIZE = _head.size, _stamped_head.size, _trailer.size
+DATES_SIZE = _dates.size
 _LEAST = _HEAD_SIZE + _TRAILER_SIZE
 # A CRC-32 that goes on over its own value always ends at this, and with TAIL after it at that.
 _RESIDUE = 0x2144DF1C
 _SOUND = crc32(TAIL, _RESIDUE)
+
+
+class Dates(NamedTuple):
+    """When a computed value gets old.
+
+    Attributes:
+        fresh_until: Unix time in seconds; from then on it is stale.
+        seconds: that it took to compute it.
+        nonce: 8 random bytes. No other entry has them, so that two that are equal otherwise can
+            be told apart where bytes are compared.
+    """
+
+    fresh_until: float
+    seconds: float
+    nonce: bytes
 
 
 class Frame(NamedTuple):
@@ -60,6 +82,7 @@ class Frame(NamedTuple):
         compression: the algorithm's number, 0 .. 15; 0 is none.
         stamp: what binds the entry to its place: opaque here, empty on plain keys.
         version: of the format.
+        dates: of a computed value.
     """
 
     payload: bytes
@@ -67,14 +90,16 @@ class Frame(NamedTuple):
     compression: int
     stamp: bytes
     version: int
+    dates: Dates | None = None
 
 
-def pack(
+def pack(  # noqa: PLR0917 - the fields of a Frame, in their order
     payload: bytes,
     codec: int,
     compression: int = 0,
     stamp: bytes = b"",
     version: int = VERSIONS[-1],
+    dates: Dates | None = None,
 ) -> bytes:
     r"""Build a frame; see `Frame` for the arguments.
 
@@ -85,6 +110,9 @@ def pack(
         >>> pack(b"Ada", codec=1).hex(" ")
         'c1 6b 63 01 00 01 41 64 61 6a 45 f6 47 63 6b c1'
     """
+    if dates is not None:
+        compression |= _DATED
+        payload = _dates.pack(*dates) + payload
     if stamp:
         if len(stamp) > MAX_STAMP:
             raise EncodeError(f"a stamp of {len(stamp)} bytes; the limit is {MAX_STAMP}")
@@ -103,7 +131,7 @@ def unpack(data: bytes) -> Frame:
 
     Example:
         >>> unpack(pack(b"Ada", codec=1))
-        Frame(payload=b'Ada', codec=1, compression=0, stamp=b'', version=1)
+        Frame(payload=b'Ada', codec=1, compression=0, stamp=b'', version=1, dates=None)
     """
     if len(data) < _LEAST or not data.startswith(HEAD):
         raise DecodeError("not a frame")
@@ -120,11 +148,25 @@ def unpack(data: bytes) -> Frame:
             raise DecodeError("a frame whose stamp is longer than itself")
         stamp = data[STAMP_START:start]
     payload = data[start:-_TRAILER_SIZE]
-    return _made((payload, codec, flags & _COMPRESSION, stamp, version))
+    dates = None
+    if flags & _DATED:
+        dates, payload = dates_of(payload), payload[DATES_SIZE:]
+    return _made((payload, codec, flags & _COMPRESSION, stamp, version, dates))
+
+
+def dates_of(payload: bytes) -> Dates:
+    """The dates at the beginning of what follows head and stamp.
+
+    Raises:
+        DecodeError: there are none.
+    """
+    if len(payload) < DATES_SIZE:
+        raise DecodeError("a frame that is too short for its dates")
+    return Dates(*_dates.unpack_from(payload))
 
 
 def payload_of_stamped(data: bytes, stamp: bytes) -> bytes:
-    """The payload of a frame whose first `STAMP_START` bytes are known to be right.
+    """The payload of a simple frame whose first `STAMP_START` bytes are known to be right.
 
     It costs a third of `unpack`.
 
@@ -136,6 +178,11 @@ def payload_of_stamped(data: bytes, stamp: bytes) -> bytes:
     if crc32(data) != _SOUND:
         raise DecodeError("a damaged frame: its checksum is wrong")
     return data[STAMP_START + len(stamp) : -_TRAILER_SIZE]
+
+
+def is_simple(data: bytes) -> bool:
+    """Whether a frame has neither compression nor dates."""
+    return not data[4] & (_COMPRESSION | _DATED)
 
 
 # Frame(...) does the same in twice the time.

@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from kcache import frame
 from kcache.errors import DecodeError, EncodeError
-from kcache.frame import HEAD, TAIL, Frame, is_marked, pack, unpack
+from kcache.frame import HEAD, TAIL, Dates, Frame, is_marked, pack, unpack
 
+dates = st.builds(
+    Dates,
+    st.floats(allow_nan=False),
+    st.floats(0, 1e9, width=32),
+    st.binary(min_size=8, max_size=8),
+)
 frames = st.builds(
     Frame,
     st.binary(max_size=100),
@@ -19,6 +25,7 @@ frames = st.builds(
     st.integers(0, 15),
     st.binary(max_size=100),
     st.just(1),
+    st.none() | dates,
 )
 
 
