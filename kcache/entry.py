@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
+from struct import Struct
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -31,6 +32,7 @@ __all__ = [
     "TEXT_FLAGS",
     "Entries",
     "Kept",
+    "Marker",
     "Prepared",
 ]
 
@@ -45,6 +47,7 @@ _ZLIB_FLAGS = 8
 
 # What encoded a frame's payload. Other codecs have their own tags.
 _BYTES, _TEXT, _INT = range(3)
+_LEASE = 14
 _FIRST_FREE_TAG = 16
 OTHER_CODEC = 255
 """The tag of a codec that has no attribute `tag`."""
@@ -77,6 +80,27 @@ class Kept(NamedTuple):
     value: Any
     fresh_until: float = inf
     seconds: float = 0.0
+
+
+class Marker(NamedTuple):
+    """What lies in the place of an entry while somebody computes it. To readers it is a miss.
+
+    Attributes:
+        mark: random bytes, of the one who does.
+        until: Unix time in seconds, after which it means nothing any more.
+    """
+
+    mark: bytes
+    until: float
+
+
+_until = Struct("<d")
+
+
+def _read_marker(payload: bytes) -> Marker:
+    if len(payload) < _until.size:
+        raise DecodeError("a marker that is cut off")
+    return Marker(payload[_until.size :], *_until.unpack_from(payload))
 
 
 def _always() -> float:
@@ -127,9 +151,10 @@ class Entries:
                 f"frames of version {self.version} cannot be written; there is {versions}"
             )
         tag = _tag_of(self.codec)
-        readers = {tag: _guarded(self.codec)}
+        readers: dict[int, Callable[[bytes], Any]] = {tag: _guarded(self.codec)}
         if tag == SAFE_TAG:
             readers = {_BYTES: bytes, _TEXT: _read_text, _INT: _read_int, tag: self.codec.decode}
+        readers[_LEASE] = _read_marker
         object.__setattr__(self, "_tag", tag)
         object.__setattr__(self, "_readers", MappingProxyType(readers))
         object.__setattr__(self, "_compressed_from", self.compression.least)
@@ -236,12 +261,14 @@ class Entries:
             return tag, 0, payload
         return tag, *self.compression.compress(payload)
 
-    def stamped(
-        self, prepared: Prepared, stamp: bytes = b"", dates: Dates | None = None
-    ) -> bytes:
+    def stamped(self, prepared: Prepared, stamp: bytes = b"", dates: Dates | None = None) -> bytes:
         """Give the frame of a value that is encoded."""
         tag, compression, payload = prepared
         return frame.pack(payload, tag, compression, stamp, self.version, dates)
+
+    def marker(self, marker: Marker, stamp: bytes) -> bytes:
+        """Give the frame of a marker."""
+        return self.stamped((_LEASE, 0, _until.pack(marker.until) + marker.mark), stamp)
 
     def unframe(self, data: bytes) -> tuple[Any, bytes]:
         """Give the value in a frame, and its stamp.
@@ -252,10 +279,12 @@ class Entries:
         kept, stamp = self.unframe_kept(data)
         if kept.fresh_until <= self.now():
             raise DecodeError("a value that is stale")
+        if kept.value.__class__ is Marker:
+            raise DecodeError("a value that is being computed")
         return kept.value, stamp
 
     def unframe_kept(self, data: bytes) -> tuple[Kept, bytes]:
-        """Give the value in a frame, fresh or stale, and its stamp.
+        """Give the value in a frame, fresh or stale, or a `Marker`, and its stamp.
 
         Raises:
             DecodeError: it is damaged, no frame, of another version, or of another codec.
