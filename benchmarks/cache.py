@@ -6,7 +6,6 @@ Run as `python -m benchmarks.cache`; see README.md here. Servers are started for
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,10 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import cache_ways as ways
-from benchmarks.cache_ways import FLOOR, KCACHE, Call
+from benchmarks.cache_ways import FLOOR, KCACHE
+from benchmarks.calls import Call, measured, repeated, row_of, say
 from benchmarks.chart import Chart, Style, lines_of
 from benchmarks.environment import describe
-from benchmarks.harness import Contender, Goal, Result, Row, Work, measure, pin_to_one_cpu
+from benchmarks.harness import Contender, Goal, Result, Row, Work, pin_to_one_cpu
 from benchmarks.report import Report, markdown, store
 from tests.servers import Memcached, Redis, memcached, redis
 
@@ -77,30 +77,10 @@ class Fleet:
     memcacheds: Sequence[Memcached]
 
 
-def _repeated(call: Call, times: int) -> Work:
-    def work() -> None:
-        for _ in range(times):
-            call()
-
-    return work
-
-
 def _row(
     name: str, calls: Mapping[str, Call], goals: Sequence[Goal], times: int, effort: Effort
 ) -> Row:
-    for call in calls.values():
-        # What the first call opens and learns is no part of any other.
-        call()
-    floor = next(iter(calls))
-    return Row(
-        name,
-        tuple(Contender(way, partial(_repeated, call, times)) for way, call in calls.items()),
-        operations=times,
-        floor=floor,
-        peers=tuple(way for way in calls if way not in {floor, KCACHE}),
-        goals=tuple(goals),
-        rounds=effort.rounds,
-    )
+    return row_of(name, calls, goals, times, rounds=effort.rounds, ours={KCACHE})
 
 
 def _against(**limits: float) -> list[Goal]:
@@ -158,7 +138,7 @@ def _threaded(
 
     def prepare(open_way: Callable[[], Call]) -> Work:
         calls = [open_way() for _ in range(threads)]
-        workers = [threading.Thread(target=_repeated(call, times)) for call in calls]
+        workers = [threading.Thread(target=repeated(call, times)) for call in calls]
 
         def work() -> None:
             for worker in workers:
@@ -189,47 +169,27 @@ def _threads(fleet: Fleet, effort: Effort) -> Iterator[Row]:
     yield _threaded("get in 16 threads, memcached", on_memcached, 16, goal, more)
 
 
-def _growth(fleet: Fleet, effort: Effort) -> tuple[dict[str, dict[int, Row]], ...]:
-    """The rows of the charts: by what grows, and how far."""
-    nodes = fleet.memcacheds[:_NODES]
-    keys = {
-        count: _row(
-            f"get_many {count:,} keys, 4 memcached",
-            ways.many_on_memcached(nodes, count, _SMALL)[0],
-            (),
-            max(effort.calls // (10 * count), 1) if count > 1 else effort.calls,
-            effort,
-        )
-        for count in _KEYS
-    }
-    sizes = {
-        size: _row(
-            f"get {size:,} B, Redis",
-            {
-                way: call
-                for way, call in ways.one_on_redis(fleet.redises[0], "x" * size)[0].items()
-                if way in _REDIS_STYLES
-            },
-            (),
-            max(effort.calls // 10, 5),
-            effort,
-        )
-        for size in _SIZES
-    }
-    threads = {
-        count: _threaded(
-            f"get in {count} threads, Redis",
-            ways.threads_on_redis(fleet.redises[0], _SMALL),
-            count,
-            (),
-            Effort(effort.calls * 4, effort.rounds, effort.full),
-        )
-        for count in _THREADS
-    }
-    return {"keys": keys}, {"sizes": sizes}, {"threads": threads}
+def _growth(fleet: Fleet, effort: Effort) -> Iterator[tuple[str, int, Row]]:
+    """The rows of the charts: what grows, how far, and the row.
+
+    A row is made when it is asked for: the next one stores other values under the same keys.
+    """
+    for count in _KEYS:
+        gets, _ = ways.many_on_memcached(fleet.memcacheds[:_NODES], count, _SMALL)
+        times = max(effort.calls // (10 * count), 1) if count > 1 else effort.calls
+        yield "keys", count, _row(f"get_many {count:,} keys, 4 memcached", gets, (), times, effort)
+    for size in _SIZES:
+        gets, _ = ways.one_on_redis(fleet.redises[0], "x" * size)
+        shown = {way: call for way, call in gets.items() if way in _REDIS_STYLES}
+        times = max(effort.calls // 10, 5)
+        yield "sizes", size, _row(f"get {size:,} B, Redis", shown, (), times, effort)
+    more = Effort(effort.calls * 4, effort.rounds, effort.full)
+    for count in _THREADS:
+        opened = ways.threads_on_redis(fleet.redises[0], _SMALL)
+        yield "threads", count, _threaded(f"get in {count} threads, Redis", opened, count, (), more)
 
 
-def _charts(measured: Mapping[str, dict[int, Result]]) -> tuple[Chart, ...]:
+def _charts(grown: Mapping[str, dict[int, Result]]) -> tuple[Chart, ...]:
     return (
         Chart(
             "cache-keys",
@@ -237,7 +197,7 @@ def _charts(measured: Mapping[str, dict[int, Result]]) -> tuple[Chart, ...]:
             "keys in a call",
             "microseconds a call, logarithmic",
             log_y=True,
-            lines=lines_of(measured["keys"], _MANY_STYLES),
+            lines=lines_of(grown["keys"], _MANY_STYLES),
         ),
         Chart(
             "cache-sizes",
@@ -245,7 +205,7 @@ def _charts(measured: Mapping[str, dict[int, Result]]) -> tuple[Chart, ...]:
             "bytes of the value",
             "microseconds a call, logarithmic",
             log_y=True,
-            lines=lines_of(measured["sizes"], _REDIS_STYLES),
+            lines=lines_of(grown["sizes"], _REDIS_STYLES),
         ),
         Chart(
             "cache-threads",
@@ -253,7 +213,7 @@ def _charts(measured: Mapping[str, dict[int, Result]]) -> tuple[Chart, ...]:
             "threads",
             "microseconds a call, all threads together",
             log_y=False,
-            lines=lines_of(measured["threads"], _REDIS_STYLES),
+            lines=lines_of(grown["threads"], _REDIS_STYLES),
         ),
     )
 
@@ -261,7 +221,7 @@ def _charts(measured: Mapping[str, dict[int, Result]]) -> tuple[Chart, ...]:
 def _run(effort: Effort, fleet: Fleet) -> Report:
     environment = describe(_PACKAGES)
     results = [
-        _measured(row)
+        measured(row)
         for rows in (
             _single(fleet, effort),
             _many(fleet, effort),
@@ -272,22 +232,11 @@ def _run(effort: Effort, fleet: Fleet) -> Report:
     ]
     charts: tuple[Chart, ...] = ()
     if effort.full:
-        grown = {
-            what: {size: _measured(row) for size, row in rows.items()}
-            for growth in _growth(fleet, effort)
-            for what, rows in growth.items()
-        }
+        grown: dict[str, dict[int, Result]] = {"keys": {}, "sizes": {}, "threads": {}}
+        for what, size, row in _growth(fleet, effort):
+            grown[what][size] = measured(row)
         charts = _charts(grown)
     return Report("cache", "The cache", environment, _NOTES, tuple(results), charts)
-
-
-def _measured(row: Row) -> Result:
-    _say(row.name)
-    return measure(row)
-
-
-def _say(what: str) -> None:
-    print(f"{what} ...", file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -305,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(markdown(report))
     if not quick:
         for path in store(report, _RESULTS):
-            _say(f"stored {path.relative_to(_RESULTS.parent)}")
+            say(f"stored {path.relative_to(_RESULTS.parent)}")
 
 
 if __name__ == "__main__":

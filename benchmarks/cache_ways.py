@@ -18,6 +18,7 @@ from pymemcache.client.base import Client, PooledClient
 from pymemcache.client.hash import HashClient
 
 from benchmarks.bare import Exchange, ask, ask_all, open_sockets
+from benchmarks.calls import Call, Ways
 from kcache import Cache
 from kcache.wire import memcached as mc
 from kcache.wire import resp
@@ -27,18 +28,16 @@ __all__ = [
     "FLOOR",
     "KCACHE",
     "KEY",
-    "Call",
     "many_on_memcached",
     "many_on_redis",
     "one_in_memory",
     "one_on_memcached",
     "one_on_redis",
+    "opened",
+    "place_of",
     "threads_on_memcached",
     "threads_on_redis",
 ]
-
-Call = Callable[[], object]
-Ways = dict[str, Call]
 
 FLOOR = "floor: bare socket"
 KCACHE = "kcache"
@@ -46,17 +45,18 @@ KEY = "key:1"
 _TIMEOUT = 30.0
 
 
-def _cache(servers: Sequence[Redis | Memcached]) -> Cache:
+def opened(servers: Sequence[Redis | Memcached]) -> Cache:
+    """A cache on servers."""
     # A run of many rounds on a busy machine must not meet a timeout.
     return Cache([server.url for server in servers], timeout=_TIMEOUT, on_error="raise")
 
 
 def one_on_redis(server: Redis, value: str) -> tuple[Ways, Ways]:
     """Get and set of one entry, by contender."""
-    host, port = _place(server)
+    host, port = place_of(server)
     data = value.encode()
     (sock,) = open_sockets([server.address])
-    cache = _cache([server])
+    cache = opened([server])
     client = redis.Redis(host, port)
     lib = cachelib.RedisCache(host, port)
     flask = _flask({"CACHE_TYPE": "RedisCache", "CACHE_REDIS_HOST": host, "CACHE_REDIS_PORT": port})
@@ -90,10 +90,10 @@ def one_on_redis(server: Redis, value: str) -> tuple[Ways, Ways]:
 
 def one_on_memcached(server: Memcached, value: str) -> tuple[Ways, Ways]:
     """Get and set of one entry, by contender."""
-    place = _place(server)
+    place = place_of(server)
     data = value.encode()
     (sock,) = open_sockets([server.address])
-    cache, lib = _cache([server]), _pylibmc([server])
+    cache, lib = opened([server]), _pylibmc([server])
     client, ring = Client(place, no_delay=True), HashClient([place], no_delay=True)
     cache.set(KEY, value)
     hit = (b"get key:1\r\n", len(b"VALUE key:1 16 %d\r\n%b\r\nEND\r\n" % (len(data), data)))
@@ -117,11 +117,11 @@ def one_on_memcached(server: Memcached, value: str) -> tuple[Ways, Ways]:
 
 def many_on_redis(servers: Sequence[Redis], count: int, value: str) -> tuple[Ways, Ways]:
     """Get and set of many entries on several nodes, by contender."""
-    cache = _cache(servers)
+    cache = opened(servers)
     values = {f"key:{i}": value for i in range(count)}
     cache.set_many(values)
     groups = cache.ring.group(values)
-    clients = [redis.Redis(*_place(servers[cache.ring.nodes.index(node)])) for node in groups]
+    clients = [redis.Redis(*place_of(servers[cache.ring.nodes.index(node)])) for node in groups]
     keys_of = list(groups.values())
 
     def get_by_hand() -> dict[Any, Any]:
@@ -167,8 +167,8 @@ def many_on_redis(servers: Sequence[Redis], count: int, value: str) -> tuple[Way
 
 def many_on_memcached(servers: Sequence[Memcached], count: int, value: str) -> tuple[Ways, Ways]:
     """Get and set of many entries on several nodes, by contender."""
-    cache, lib = _cache(servers), _pylibmc(servers)
-    ring = HashClient([_place(server) for server in servers], no_delay=True)
+    cache, lib = opened(servers), _pylibmc(servers)
+    ring = HashClient([place_of(server) for server in servers], no_delay=True)
     values = {f"key:{i}": value for i in range(count)}
     raw = {key: value.encode() for key in values}
     keys = list(values)
@@ -240,9 +240,9 @@ def one_in_memory(value: str) -> tuple[Ways, Ways]:
 
 def threads_on_redis(server: Redis, value: str) -> Mapping[str, Callable[[], Call]]:
     """For each contender what gives a thread its way to get an entry."""
-    cache = _cache([server])
+    cache = opened([server])
     cache.set(KEY, value)
-    client = redis.Redis(*_place(server))
+    client = redis.Redis(*place_of(server))
     hit = (resp.encode_get(KEY.encode()), len(b"$100\r\n") + len(value) + 2)
     return {
         FLOOR: lambda: ask(open_sockets([server.address])[0], hit),
@@ -253,9 +253,9 @@ def threads_on_redis(server: Redis, value: str) -> Mapping[str, Callable[[], Cal
 
 def threads_on_memcached(server: Memcached, value: str) -> Mapping[str, Callable[[], Call]]:
     """The same on memcached."""
-    cache = _cache([server])
+    cache = opened([server])
     cache.set(KEY, value)
-    pooled = PooledClient(_place(server), no_delay=True)
+    pooled = PooledClient(place_of(server), no_delay=True)
     lib = pylibmc.ThreadMappedPool(_pylibmc([server]))
     hit = (b"get key:1\r\n", len(b"VALUE key:1 16 100\r\n\r\nEND\r\n") + len(value))
 
@@ -272,7 +272,7 @@ def threads_on_memcached(server: Memcached, value: str) -> Mapping[str, Callable
 
 
 def _pylibmc(servers: Sequence[Memcached]) -> Any:
-    names = ["{}:{}".format(*_place(server)) for server in servers]
+    names = ["{}:{}".format(*place_of(server)) for server in servers]
     return pylibmc.Client(names, behaviors={"tcp_nodelay": True, "ketama": True})
 
 
@@ -282,7 +282,8 @@ def _flask(config: dict[str, Any]) -> Any:
     return app.extensions["cache"][caching]
 
 
-def _place(server: Redis | Memcached) -> tuple[str, int]:
+def place_of(server: Redis | Memcached) -> tuple[str, int]:
+    """Host and port of a server."""
     address = server.address
     if isinstance(address, str):
         raise TypeError("the peers are measured on ports")

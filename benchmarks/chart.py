@@ -90,7 +90,7 @@ def draw(chart: Chart, path: Path) -> Path:
 def _scale(axes: Axes, chart: Chart) -> None:
     sizes = sorted({size for line in chart.lines for size, _ in line.points})
     axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.xaxis.set_minor_locator(NullLocator())
     if chart.log_y:
         axes.set_yscale("log")

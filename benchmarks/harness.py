@@ -19,6 +19,7 @@ __all__ = [
     "CLOCK",
     "PEAK",
     "RETAINED",
+    "RETAINED_BYTES",
     "Contender",
     "Goal",
     "Measurement",
@@ -172,6 +173,7 @@ def _memory(work: Work) -> tuple[int, int]:
 
 CLOCK = Meter("us", _time)
 RETAINED = Meter("MiB", lambda work: _memory(work)[0] / _MIB)
+RETAINED_BYTES = Meter("B", lambda work: _memory(work)[0])
 PEAK = Meter("MiB", lambda work: _memory(work)[1] / _MIB)
 
 
@@ -203,12 +205,15 @@ class Row:
 def measure(row: Row) -> Result:
     """Measure a row. One round more goes before the others to warm up, and is not kept."""
     readings: dict[str, list[float]] = {contender.name: [] for contender in row.contenders}
+    # What is there now is not looked through again and again for what a round leaves behind.
+    gc.freeze()
     for round_number in range(row.rounds + 1):
         for contender in _rotated(row.contenders, round_number):
             gc.collect()
             reading = row.meter.read(contender.prepare()) / row.operations
             if round_number:
                 readings[contender.name].append(reading)
+    gc.unfreeze()
     measurements = tuple(Measurement(name, tuple(taken)) for name, taken in readings.items())
     return Result(row.name, row.meter.unit, row.floor, row.peers, measurements, row.goals)
 

@@ -1,4 +1,4 @@
-"""`kcache demo`: a cache at work, from the first entry to a node that goes."""
+"""`kcache demo`: a cache at work; then a node goes, and a namespace is dropped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kcache.cli.choice import Choice, fleet_options
 from kcache.cli.nodes import timeout_option
 from kcache.cli.output import bar, json_option, percent, print_json, print_table, say
 from kcache.cli.show import describe
-from kcache.cli.trial import LIFE, Loss, Trial, trial
+from kcache.cli.trial import LIFE, Drop, Loss, Trial, trial
 from kcache.node import Node
 from kcache.ring import Ring
 
@@ -26,7 +26,7 @@ _EMBEDDED = ("memory://alpha", "memory://beta", "memory://gamma", "memory://delt
 @timeout_option
 @json_option
 def demo(choice: Choice, *, timeout: float, as_json: bool) -> None:
-    """Show a cache at work: where entries go, how fast, and what is lost with a node.
+    """Show a cache at work: where entries go, how fast, what is lost with a node, what is dropped.
 
     Without nodes, on four in-process ones. On real nodes it writes under keys of its own, which
     begin with kcache-demo:, live for a minute, and are deleted at the end.
@@ -36,17 +36,18 @@ def demo(choice: Choice, *, timeout: float, as_json: bool) -> None:
     ring = choice.ring()
     with trial(ring, timeout) as tried:
         loss = tried.lose(_largest(ring))
+        drop = tried.drop()
     if as_json:
-        print_json(_report(tried, loss))
+        print_json(_report(tried, loss, drop))
     else:
-        _print(tried, loss)
+        _print(tried, loss, drop)
 
 
 def _largest(ring: Ring) -> Node:
     return max(ring.share().items(), key=lambda item: item[1])[0]
 
 
-def _report(tried: Trial, loss: Loss | None) -> dict[str, Any]:
+def _report(tried: Trial, loss: Loss | None, drop: Drop) -> dict[str, Any]:
     report: dict[str, Any] = {
         "ring": describe(tried.ring),
         "prefix": tried.prefix,
@@ -66,6 +67,7 @@ def _report(tried: Trial, loss: Loss | None) -> dict[str, Any]:
             for timing in tried.timings
         ],
         "nodes": _spread(tried),
+        "dropped": _dropped(tried, drop),
         "deleted": tried.deleted,
     }
     if loss is not None:
@@ -82,6 +84,16 @@ def _report(tried: Trial, loss: Loss | None) -> dict[str, Any]:
     return report
 
 
+def _dropped(tried: Trial, drop: Drop) -> dict[str, Any]:
+    return {
+        "namespace": drop.namespace,
+        "nodes": len(tried.ring.nodes),
+        "seconds": drop.seconds,
+        "inside": dict(zip(("before", "after"), drop.inside, strict=True)),
+        "outside": dict(zip(("before", "after"), drop.outside, strict=True)),
+    }
+
+
 def _spread(tried: Trial) -> list[dict[str, Any]]:
     owners = tried.owners()
     return [
@@ -95,7 +107,7 @@ def _spread(tried: Trial) -> list[dict[str, Any]]:
     ]
 
 
-def _print(tried: Trial, loss: Loss | None) -> None:
+def _print(tried: Trial, loss: Loss | None, drop: Drop) -> None:
     ring = tried.ring
     say(f"{ring.dialect} ring of {len(ring.nodes)} nodes: {_kinds(ring.nodes)}")
     say(f"{tried.stored:,} entries stored, {len(tried.kept):,} of them read back\n")
@@ -129,6 +141,7 @@ def _print(tried: Trial, loss: Loss | None) -> None:
     )
     if loss is not None:
         _print_loss(tried, loss)
+    _print_drop(drop)
     say(f"\n{tried.deleted:,} entries deleted: all keys began with {tried.prefix}")
 
 
@@ -152,4 +165,13 @@ def _print_loss(tried: Trial, loss: Loss) -> None:
             for (old, new), count in loss.moves.most_common()
         ),
         left=2,
+    )
+
+
+def _print_drop(drop: Drop) -> None:
+    (had, left), (before, after) = drop.inside, drop.outside
+    say(f"\nA namespace with {had:,} entries is dropped, by one round trip to each node:")
+    say(
+        f"{drop.seconds * 1e3:.2f} ms; {left:,} of its entries are left, "
+        f"and {after:,} of {before:,} outside of it"
     )

@@ -1,4 +1,4 @@
-"""What `kcache demo` does to nodes: entries stored, read, and missed after a node has gone."""
+"""What `kcache demo` does to nodes: it stores and reads entries, misses some, and drops some."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from secrets import token_hex
 from time import perf_counter
 from typing import Any
 
-from kcache.cache import Cache
+from kcache.cache import Cache, Namespace
 from kcache.cli.keys import load_keys
+from kcache.cli.nodes import asking
 from kcache.cli.output import progress
+from kcache.command import Delete
 from kcache.errors import ConfigurationError
+from kcache.namespace import Path, checked_prefix
 from kcache.node import Node
 from kcache.ring import Ring
 
-__all__ = ["LIFE", "Loss", "Timing", "Trial", "trial"]
+__all__ = ["LIFE", "Drop", "Loss", "Timing", "Trial", "trial"]
 
 LIFE = 60
 """Seconds that an entry lives, if nobody deletes it."""
@@ -26,6 +29,7 @@ _AT_ONCE = 500
 _SINGLES = 2_000
 # Far nodes take long, and entries live a minute only.
 _LONGEST = 2.0
+_NAMESPACE = "demo"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,23 @@ class Loss:
     """How many entries it missed, by the names of their owners before and after."""
 
 
+@dataclass(frozen=True)
+class Drop:
+    """What dropping a namespace did to the entries in it, and to those outside.
+
+    Attributes:
+        namespace: its name.
+        seconds: that `invalidate` took.
+        inside: how many entries were found in it before, and after.
+        outside: how many were found that are not in it.
+    """
+
+    namespace: str
+    seconds: float
+    inside: tuple[int, int]
+    outside: tuple[int, int]
+
+
 @dataclass
 class Trial:
     """Entries on the nodes of a ring, and what has been measured."""
@@ -59,6 +80,7 @@ class Trial:
     timings: list[Timing] = field(default_factory=list)
     stored: int = 0
     deleted: int = 0
+    has_namespace: bool = False
 
     def __post_init__(self) -> None:
         self.cache = self._cache(self.ring)
@@ -101,14 +123,49 @@ class Trial:
             )
         return Loss(gone, smaller, len(found), moves)
 
+    def drop(self) -> Drop:
+        """Store the same entries in a namespace once more, and invalidate it.
+
+        Raises:
+            NodeError: a node fails.
+        """
+        self.has_namespace = True
+        inside = self.cache.namespace(_NAMESPACE)
+        self._many("", lambda keys: inside.set_many(_values(keys)), "storing in a namespace")
+        before = self._found(inside)
+        begun = perf_counter()
+        inside.invalidate()
+        seconds = perf_counter() - begun
+        after = self._found(inside)
+        return Drop(_NAMESPACE, seconds, (before[0], after[0]), (before[1], after[1]))
+
     def clean(self) -> None:
         """Delete the entries wherever that can be done; time ends the others."""
         self.cache.close()
         with self._cache(self.ring, on_error="miss") as cache:
             self.deleted = sum(map(cache.delete_many, _parts(self.keys)))
+            if self.has_namespace:
+                self._clean_namespace(cache.namespace(_NAMESPACE))
+
+    def _clean_namespace(self, namespace: Namespace) -> None:
+        """Delete what was dropped, too, and then the version records, which no call deletes."""
+        for part in _parts(self.keys):
+            namespace.delete_many(part)
+        records = Path(checked_prefix(self.prefix), (_NAMESPACE,)).records
+        with asking(self.ring.nodes, self.timeout) as asker:
+            asker.ask({index: (Delete(records),) for index in range(len(self.ring.nodes))})
 
     def _cache(self, ring: Ring, on_error: Any = "raise") -> Cache:
-        return Cache(ring, ttl=LIFE, timeout=self.timeout, on_error=on_error)
+        # The prefix is of what is in namespaces. So their records are this trial's own as well.
+        return Cache(ring, prefix=self.prefix, ttl=LIFE, timeout=self.timeout, on_error=on_error)
+
+    def _found(self, inside: Namespace) -> tuple[int, int]:
+        """How many entries there are in the namespace, and outside."""
+        what = "asking in the namespace and outside"
+        return (
+            len(self._many("", inside.get_many, what)),
+            len(self._many("", self.cache.get_many, what)),
+        )
 
     def _many(self, call: str, work: Callable[[list[str]], Any], what: str = "") -> list[str]:
         """Work on all keys, many at a time; all that came of it."""

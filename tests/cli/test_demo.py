@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kcache import Node, Ring
+from kcache import Cache, Invalidation, Namespace, Node, Ring
 from kcache.cli import trial
 from kcache.cli.app import run
 from kcache.cli.demo import demo
@@ -68,6 +68,41 @@ def test_what_is_lost_is_what_was_on_the_node_that_went(parsed: Parsed, printed:
     assert sum(move["entries"] for move in removed["moves"]) == removed["lost"]
     assert removed["lost"] / 20_000 == pytest.approx(removed["share_of_ring"], abs=0.02)
     assert "all of these were on that node" in printed("demo")
+
+
+def test_a_namespace_is_dropped_and_nothing_outside_of_it(parsed: Parsed, printed: Printed) -> None:
+    dropped = parsed("demo")["dropped"]
+    assert dropped.pop("seconds") > 0
+    assert dropped == {
+        "namespace": "demo",
+        "nodes": 4,
+        "inside": {"before": 20_000, "after": 0},
+        "outside": {"before": 20_000, "after": 20_000},
+    }
+    text = printed("demo")
+    assert "A namespace with 20,000 entries is dropped, by one round trip to each node:\n" in text
+    assert "ms; 0 of its entries are left, and 20,000 of 20,000 outside of it\n" in text
+    for name in ("alpha", "beta", "gamma", "delta"):
+        assert len(open_store(Node(f"memory://{name}"))) == 0
+
+
+@pytest.mark.usefixtures("_few")
+def test_namespaces_that_are_there_are_not_concerned(
+    redises: tuple[Redis, ...], memcacheds: tuple[Memcached, ...], parsed: Parsed
+) -> None:
+    urls = [redises[0].url, memcacheds[0].url]
+    with Cache(urls) as cache:
+        namespace = cache.namespace("demo")
+        cache.set_many(dict.fromkeys(map(str, range(100)), "plain"))
+        namespace.set_many(dict.fromkeys(map(str, range(100)), "mine"))
+        before = keys_of(redises[0])
+        report = parsed("demo", *options(urls))
+        assert report["dropped"]["inside"] == {"before": 1000, "after": 0}
+        assert keys_of(redises[0]) == before
+        for calls, value in ((cache, "plain"), (namespace, "mine")):
+            assert calls.get_many(map(str, range(100))) == dict.fromkeys(
+                map(str, range(100)), value
+            )
 
 
 def test_the_demo_leaves_nothing_behind(
@@ -166,6 +201,24 @@ def test_a_node_that_dies_in_the_middle_is_one_line(
             return reading(tried, Node(first.url))
 
         monkeypatch.setattr(trial.Trial, "lose", dying)
+        assert run(["demo", *options([first.url, second.url])]) == 1
+        assert keys_of(first) == 0
+    output = capsys.readouterr()
+    assert (output.out, output.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.usefixtures("_few")
+def test_a_node_that_dies_before_a_namespace_is_dropped_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redis() as first, redis() as second:
+        invalidating = Namespace.invalidate
+
+        def dying(namespace: Namespace) -> Invalidation:
+            kill(second)
+            return invalidating(namespace)
+
+        monkeypatch.setattr(Namespace, "invalidate", dying)
         assert run(["demo", *options([first.url, second.url])]) == 1
         assert keys_of(first) == 0
     output = capsys.readouterr()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
 import threading
-import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tests.faults.tally import Get, Tally, check
 
@@ -18,35 +20,41 @@ _BUSY = 16
 _PATIENCE = 20.0
 
 
-def _fork(work: Callable[[], Tally]) -> int:
+@dataclass(frozen=True)
+class _Child:
+    """A process, and the end of a pipe at which its tally comes."""
+
+    pid: int
+    told: int
+
+
+def _fork(work: Callable[[], Tally]) -> _Child:
+    ours, theirs = os.pipe()
     with warnings.catch_warnings():
         # Later releases of Python warn where there are threads, and those are the point here.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
-        status = 1
         try:
-            faults = work().faults
-            status = min(sum(faults.values()), 250)
+            os.write(theirs, json.dumps(vars(work())).encode())
         finally:
-            os._exit(status)
-    return child
+            os._exit(0)
+    os.close(theirs)
+    return _Child(child, ours)
 
 
-def _faults_of(child: int) -> int:
-    """How many faults a child met; one that does not end is one."""
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return abs(os.waitstatus_to_exitcode(status))
-        time.sleep(0.001)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return 1
+def _tally_of(child: _Child, patience: float = _PATIENCE) -> Tally:
+    """What a child has counted; one that does not end, or fails, is lost."""
+    told = select.select([child.told], [], [], patience)[0]
+    data = os.read(child.told, 1 << 16) if told else b""
+    os.close(child.told)
+    if not data:
+        os.kill(child.pid, signal.SIGKILL)
+    os.waitpid(child.pid, 0)
+    return Tally(**json.loads(data)) if data else Tally(lost=1)
 
 
-def in_children(get: Get, calls: int) -> Tally:
+def in_children(get: Get, calls: int, patience: float = _PATIENCE) -> Tally:
     """Fork after a connection was opened; parent and children read at the same time."""
 
     def work() -> Tally:
@@ -57,8 +65,9 @@ def in_children(get: Get, calls: int) -> Tally:
 
     children = [_fork(work) for _ in range(_CHILDREN)]
     total = work()
+    for child in children:
+        total.add(_tally_of(child, patience))
     total.rounds = calls * (_CHILDREN + 1)
-    total.wrong += sum(map(_faults_of, children))
     return total
 
 
@@ -81,7 +90,7 @@ def in_busy_process(get: Get, forks: int) -> Tally:
         thread.start()
     for _ in range(forks):
         total.rounds += 1
-        total.lost += _faults_of(_fork(work))
+        total.add(_tally_of(_fork(work)))
     ended.set()
     for thread in threads:
         thread.join()

@@ -1,0 +1,1 @@
+"""The scenarios of `benchmarks.soak`: what goes wrong, and what must hold then."""

@@ -1,0 +1,30 @@
+"""All scenarios, in the order of their figures."""
+
+from __future__ import annotations
+
+from benchmarks.faults import (
+    counting,
+    forked,
+    frozen_node,
+    hostile_keys,
+    hostile_words,
+    interrupted,
+    lives,
+    oversize,
+    streams,
+)
+from benchmarks.faults.scenario import Scenario
+
+__all__ = ["SCENARIOS"]
+
+SCENARIOS: tuple[Scenario, ...] = (
+    *interrupted.SCENARIOS,
+    *forked.SCENARIOS,
+    *streams.SCENARIOS,
+    *frozen_node.SCENARIOS,
+    *hostile_keys.SCENARIOS,
+    *hostile_words.SCENARIOS,
+    *lives.SCENARIOS,
+    *counting.SCENARIOS,
+    *oversize.SCENARIOS,
+)
