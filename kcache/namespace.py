@@ -90,6 +90,10 @@ class Path:
         """The key and the namespace, for a message."""
         return f"{key!r} in the namespace {'/'.join(map(str, self.names))}"
 
+    def lease_key(self, place: Place) -> bytes:
+        """The wire key of a lease beside an entry."""
+        return _wire_key(self.prefix, b"l", place.digest)
+
     def below(self, names: tuple[str | bytes, ...]) -> Path:
         """The path of a namespace within this one.
 

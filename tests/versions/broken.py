@@ -25,7 +25,7 @@ from kcache.flow import MISSING, Flow, fitting
 from kcache.namespace import Path, Place
 from kcache.namespaced import Namespaced
 from kcache.record import TOKEN_SIZE, pack_record
-from kcache.versions import RECORD_TTL, Seen, Tokens, joined
+from kcache.versions import RECORD_TTL, Lease, Seen, Tokens, joined
 from tests.versions.client import Call, System
 from tests.versions.explore import Scenario
 from tests.versions.scenarios import BOTH, COLD, INVALIDATE, STALE, WARM, on
@@ -60,14 +60,26 @@ class Clocks(Namespaced):
 
 
 class FillsUnderNewTokens(Namespaced):
-    def fill(
-        self, index: int, place: Place, value: Any, versions: bytes, ttl: float | None
-    ) -> Flow[bool]:
-        del versions
-        tokens = yield from self._installed({index: ()})
-        now = tokens[index]
-        assert isinstance(now, bytes)
-        return (yield from super().fill(index, place, value, now, ttl))
+    def fill(self, lease: Lease, *args: Any) -> Flow[bool]:
+        now = yield from self._versions(lease.node, ())
+        return (yield from super().fill(lease._replace(versions=now), *args))
+
+
+class FillsAnyway(Namespaced):
+    """What was computed is stored, whatever became of the lease."""
+
+    def fill(self, lease: Lease, *args: Any) -> Flow[bool]:
+        done: bool = yield from _unconditional(super().fill(lease, *args))
+        return done
+
+
+class DeletesTheLiving(Namespaced):
+    """Where there is nothing alive, there is nothing to delete."""
+
+    def delete(self, key: Any) -> Flow[bool]:
+        if (yield from self.get(key)) is MISSING:
+            return False
+        return (yield from super().delete(key))
 
 
 class InstallsAgain(Namespaced):
@@ -226,6 +238,25 @@ def _turned(flow: Flow[Any]) -> Generator[Batch, Answers, Any]:
         return end.value
 
 
+def _unconditional(flow: Flow[Any]) -> Generator[Batch, Answers, Any]:
+    """A flow whose conditional stores have no condition."""
+    answers: Any = None
+    try:
+        while True:
+            batch = flow.send(answers)
+            answers = yield {
+                index: [
+                    command._replace(condition=Condition(present=None))
+                    if isinstance(command, SetIf)
+                    else command
+                    for command in commands
+                ]
+                for index, commands in batch.items()
+            }
+    except StopIteration as end:
+        return end.value
+
+
 class Unconditional(Namespaced):
     """What was decided is stored, whatever was stored meanwhile."""
 
@@ -267,6 +298,7 @@ class Broken:
 KEYS = (("a", None), ("b", None))
 MISS_B = on("miss", None, 0, "b")
 FILL = (on("miss"), on("fill", 15))
+RENEWAL = (on("renewal"), on("fill", 16))
 SEES = (INVALIDATE, GET)
 SET_SEES = (on("set", 21), INVALIDATE, GET)
 
@@ -274,6 +306,9 @@ BROKEN = [
     Broken("counters", Counters, ((on("set", 11), INVALIDATE, MISS_B, GET),), losses=1),
     Broken("a clock", Clocks, (SET_SEES,)),
     Broken("a fill takes its tokens when it stores", FillsUnderNewTokens, (FILL, SEES)),
+    Broken("a fill stores without its lease", FillsAnyway, (FILL, (on("set", 21), GET))),
+    Broken("a renewal stores without its lease", FillsAnyway, (RENEWAL, (on("delete"), GET)), WARM),
+    Broken("a delete leaves a lease", DeletesTheLiving, (FILL, (on("delete"), GET))),
     Broken("an install is tried again", InstallsAgain, ((MISS_B,), SET_SEES), losses=1),
     Broken("absent equals absent", AbsentIsEqual, (SET_SEES,)),
     Broken(

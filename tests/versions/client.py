@@ -1,26 +1,30 @@
 """Clients: the real flows, stepped by one atomic command at a time.
 
 A generator cannot be copied. So a client's state is what it has been told in its present call, and
-what it kept from those before it: its known tokens, what `gets` or `miss` gave it, and the number
-of tokens that it made. The generator is made again from that, and run up to where it was.
+what it kept from those before it: its known tokens, what `gets`, `miss` or `renewal` gave it, and
+the number of tokens that it made. The generator is made again from that, and run up to where it
+was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, NamedTuple, TypeAlias
 
 from kcache.command import Answers, Batch, Command, Delete, Get, Reply, Set
-from kcache.entry import Entries
+from kcache.entry import Entries, Marker
 from kcache.flow import MISSING
+from kcache.frame import Dates
 from kcache.known import Known
-from kcache.namespace import Path, Place
+from kcache.namespace import Path
 from kcache.namespaced import Namespaced
 from kcache.node import Node
 from kcache.record import TOKEN_SIZE
 from kcache.route import Router
-from tests.versions.register import MISSED
+from kcache.versions import Sight
+from tests.versions.register import BUSY, MISSED
 from tests.versions.world import join, split
 
 __all__ = [
@@ -45,7 +49,8 @@ class Call(NamedTuple):
     """A call in a client's program.
 
     Attributes:
-        name: of the method; `miss` and `fill` are the two halves of a `get_or_set`.
+        name: of the method; `miss` and `fill` are the two halves of a `get_or_set`, and so are
+            `renewal` and `fill` where the entry is there.
         path: number of the namespace.
         items: keys, with the values or arguments that belong to them.
     """
@@ -61,7 +66,7 @@ class Kept(NamedTuple):
     Attributes:
         at: number of the next call.
         known: node, record and token.
-        memory: the token of `gets`, or the versions of `miss`.
+        memory: the token of `gets`, or the lease of `miss` or `renewal`.
         made: how many tokens it has made.
     """
 
@@ -288,7 +293,7 @@ def begin(call: Call, flows: Namespaced, memory: Any) -> Flow:
         lost = yield from flows.set_many(dict(items), None)
         return {key: key not in lost for key, _ in items}, None
     ((key, value),) = items
-    if name in ("gets", "miss", "fill", "cas"):
+    if name in ("gets", "miss", "renewal", "fill", "cas"):
         result, memory = yield from _in_two_halves(name, flows, key, value, memory)
     else:
         result = yield from _once(name, flows, key, value)
@@ -314,19 +319,27 @@ def _in_two_halves(name: str, flows: Namespaced, key: str, value: Any, memory: A
         case "gets":
             found = yield from flows.gets(key)
             return (MISSING, None) if found is None else found
-        case "cas":
-            if memory is None:
-                return None, None
-            return (yield from flows.cas(key, value, memory, None)), None
         case "miss":
-            place = _place(flows, key)
-            found, tokens = yield from flows.look(*place)
-            return (MISSED, tokens) if tokens else (found, None)
+            marker = _marker(flows)
+            return _seen((yield from flows.lease(key, marker, now=0.0, lock_ttl=30.0)))
+        case "renewal":
+            return _seen((yield from flows.renewal(key, _marker(flows), lock_ttl=30.0)))
+        case _ if memory is None:
+            return None, None
+        case "cas":
+            return (yield from flows.cas(key, value, memory, None)), None
         case _:
-            if memory is None:
-                return None, None
-            return (yield from flows.fill(*_place(flows, key), value, memory, None)), None
+            dates = Dates(inf, 0.0, flows._fresh()[-8:])  # noqa: SLF001 - as in a process
+            filled = yield from flows.fill(memory, ENTRIES.prepared(value), None, dates)
+            return filled, None
 
 
-def _place(flows: Namespaced, key: str) -> tuple[int, Place]:
-    return flows._router.route(key)  # noqa: SLF001 - get_or_set will be a method there
+def _marker(flows: Namespaced) -> Marker:
+    return Marker(flows._fresh(), inf)  # noqa: SLF001 - as in a process
+
+
+def _seen(sight: Sight) -> tuple[Any, Any]:
+    """The answer to a caller that would compute, and the lease if it may."""
+    if sight.lease is not None:
+        return MISSED if sight.kept is None else sight.kept.value, sight.lease
+    return (BUSY if sight.kept is None or sight.holder else sight.kept.value), None

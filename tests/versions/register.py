@@ -7,11 +7,12 @@ keys it holds if it holds of each). This is more than R1, R2 and R4 say. What a 
 from that:
 
 * A `set` takes its place where its first store arrives. If something was invalidated before, that
-  store may be dead: the register is empty, and the value appears later, if no other write came in
-  between, and unless another invalidation did.
-* A `fill` stores only if nothing was invalidated since the miss that it belongs to; else it leaves
-  the register empty, since its dead entry lies in the place of another. Writes do not stop it:
-  there are no leases yet.
+  store may be dead: the register is empty, and the value appears later, if no other write and no
+  lease came in between, and unless another invalidation did. A computation that begins then began
+  after the call of the `set`, which is when that counts from.
+* A `miss` gives a lease only where the register is empty, and a `renewal` only on the value it
+  saw. A `fill` stores only if nothing was written, deleted or invalidated since then. Who meets a
+  lease of somebody else is told that it is busy, which says nothing of the register.
 * `delete` and `touch` look first, and then act; what they say is what they saw.
 * `cas` stores if the entry is the one that `gets` saw: on Redis the same bytes, on memcached no
   other store.
@@ -31,10 +32,22 @@ from typing import Any, NamedTuple
 
 from kcache.flow import MISSING
 
-__all__ = ["CALLED", "IDLE", "MISSED", "Register", "Registers", "Wrong", "after", "beginning"]
+__all__ = [
+    "BUSY",
+    "CALLED",
+    "IDLE",
+    "MISSED",
+    "Register",
+    "Registers",
+    "Wrong",
+    "after",
+    "beginning",
+]
 
 MISSED = "missed"
 """The answer of `miss` that lets a computation begin."""
+BUSY = "busy"
+"""The answer of `miss` and `renewal` that lets nothing begin."""
 IDLE, CALLED, LOOKED, HIDDEN, DONE = range(5)
 FRESH, WRITTEN, VOID = range(3)
 
@@ -49,7 +62,7 @@ class Part(NamedTuple):
         result: of the call when it is DONE; what it saw when it has LOOKED.
         crossed: whether something was invalidated since it was called.
         passed: whether somebody wrote since its store was HIDDEN.
-        seen: the value that `gets` or `miss` saw; None for none.
+        seen: the value that `gets`, `miss` or `renewal` saw; None for none.
         ticket: what happened since.
     """
 
@@ -182,7 +195,8 @@ def _moves(kind: str, register: Register) -> Iterator[Register]:
     for client, part in enumerate(register.parts):
         if part.phase not in (IDLE, DONE):
             yield from _MOVES[part.name](kind, register, client, part)
-    if register.lossy and register.value is not MISSING:
+    if register.lossy:
+        # Where there is no entry, a lease may be lost.
         yield _write(register, -1, MISSING)
 
 
@@ -197,7 +211,7 @@ def _finish(register: Register, client: int, result: Any) -> Register:
 
 
 def _idle(part: Part) -> Part:
-    if part.name in ("gets", "miss"):
+    if part.name in ("gets", "miss", "renewal"):
         return Part(seen=part.seen, ticket=part.ticket)
     return Part()
 
@@ -241,18 +255,26 @@ def _gets(_kind: str, register: Register, client: int, _part: Part) -> Moves:
     yield _noted(register, client, register.value)
 
 
-def _miss(_kind: str, register: Register, client: int, part: Part) -> Moves:
-    if part.phase == LOOKED:
-        yield _noted(register, client, MISSED)
-    elif register.value is MISSING:
-        yield _changed(register, client, lambda part: part._replace(phase=LOOKED))
+def _miss(_kind: str, register: Register, client: int, _part: Part) -> Moves:
+    yield _finish(register, client, BUSY)
+    if register.value is MISSING:
+        parts = tuple(part._replace(passed=part.phase == HIDDEN) for part in register.parts)
+        yield _noted(register._replace(parts=parts), client, MISSED)
     else:
         yield _finish(register, client, register.value)
 
 
+def _renewal(_kind: str, register: Register, client: int, _part: Part) -> Moves:
+    yield _finish(register, client, BUSY)
+    if register.value is not MISSING:
+        yield _noted(register, client, register.value)
+
+
 def _fill(_kind: str, register: Register, client: int, part: Part) -> Moves:
-    value = MISSING if part.ticket == VOID else part.value
-    yield _finish(_write(register, client, value), client, result=True)
+    if part.ticket == FRESH:
+        yield _finish(_write(register, client, part.value), client, result=True)
+    else:
+        yield _finish(register, client, result=False)
 
 
 def _set(_kind: str, register: Register, client: int, part: Part) -> Moves:
@@ -331,6 +353,7 @@ _MOVES: Mapping[str, Callable[[str, Register, int, Part], Moves]] = MappingProxy
         "get": _get,
         "gets": _gets,
         "miss": _miss,
+        "renewal": _renewal,
         "fill": _fill,
         "set": _set,
         "delete": _delete,

@@ -51,6 +51,7 @@ def operations(client: int, path: int = 0) -> list[Program]:
         (on("gets", None, path), on("cas", at + 5, path)),
         (on("touch", None, path),),
         (on("miss", None, path), on("fill", at + 6, path)),
+        (on("renewal", None, path), on("fill", at + 7, path)),
         (Call("invalidate", path),),
     ]
 

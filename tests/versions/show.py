@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kcache.command import Command, Delete, Get, Gets, Held, Set, SetIf, Swap, Touch, Ttl
+from kcache.entry import Marker
 from kcache.errors import DecodeError
 from kcache.flow import MISSING
 from kcache.namespace import DIGEST_SIZE, Path
@@ -28,24 +29,29 @@ class Names:
             record: f"v{level}" for path in paths for level, record in enumerate(path.records)
         }
         for path, key in spots:
-            self._keys[paths[path].place(key).key] = "/".join((*map(str, paths[path].names), key))
+            name = "/".join((*map(str, paths[path].names), key))
+            place = paths[path].place(key)
+            self._keys[place.key] = name
+            self._keys[paths[path].lease_key(place)] = f"lease {name}"
 
     def key(self, key: bytes) -> str:
         """A wire key: vN is the record of level N."""
         return self._keys[key]
 
     def data(self, data: bytes) -> str:
-        """A record's token, or an entry's value and tokens."""
+        """A record's token, or the value or marker of an entry, and its tokens."""
         token = token_of(data)
         if token:
             return _token(token)
         try:
-            value, stamp = ENTRIES.unframe(data)
+            kept, stamp = ENTRIES.unframe_kept(data)
         except DecodeError:
             return repr(data)
         tokens = stamp[DIGEST_SIZE:]
         parts = (tokens[i : i + TOKEN_SIZE] for i in range(0, len(tokens), TOKEN_SIZE))
-        return f"{value!r}@{'.'.join(map(_token, parts))}"
+        marker = kept.value
+        value = f"marker {marker.mark.hex()}" if isinstance(marker, Marker) else repr(marker)
+        return f"{value}@{'.'.join(map(_token, parts))}"
 
     def step(self, client: int, call: Call, command: Command, *, reply: Any, result: Any) -> str:
         """What a client does."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from math import inf
 from typing import Any
 
 import pytest
 
 from kcache.command import Get, SetIf
+from kcache.entry import Marker
 from kcache.flow import MISSING, Flow
 from kcache.known import Known
 from kcache.namespaced import Namespaced
+from tests.versions.client import ENTRIES
 from tests.versions.fleet import Fleet
 from tests.versions.world import KINDS, Stored
 
@@ -79,6 +82,15 @@ def test_a_read_teaches_the_tokens(fleet: Fleet) -> None:
     assert len(fleet.batches) == 1
 
 
+FIVE = ENTRIES.prepared(5)
+marks = count()
+
+
+def leased(fleet: Fleet, flows: Namespaced) -> Any:
+    marker = Marker(b"%d" % next(marks), inf)
+    return fleet.run(flows.lease("a", marker, now=0.0, lock_ttl=30.0))
+
+
 def test_the_first_use_of_a_node_costs_at_most_two_round_trips_more(fleet: Fleet) -> None:
     _, child = fleet.process()
     assert fleet.run(child.set("a", 1, None)) is True
@@ -90,13 +102,11 @@ def test_the_first_use_of_a_node_costs_at_most_two_round_trips_more(fleet: Fleet
 
 def test_a_miss_installs_absent_records_in_one_round_trip_more(fleet: Fleet) -> None:
     _, child = fleet.process()
-    place = fleet.paths[1].place("a")
-    value, versions = fleet.run(child.look(0, place))
-    assert value is MISSING
+    sight = leased(fleet, child)
     assert len(fleet.batches) == 2
-    assert fleet.run(child.fill(0, place, 5, versions, None)) is True
+    assert fleet.run(child.fill(sight.lease, FIVE, None)) is True
     assert len(fleet.batches) == 1
-    assert fleet.run(child.look(0, place)) == (5, b"")
+    assert leased(fleet, child).kept.value == 5
     assert len(fleet.batches) == 1
 
 
@@ -186,21 +196,21 @@ def test_an_entry_moved_to_another_key_is_a_miss(fleet: Fleet) -> None:
 
 def test_an_entry_with_fewer_tokens_is_a_miss(fleet: Fleet) -> None:
     _, child = fleet.process()
-    place = fleet.paths[1].place("a")
-    _, versions = fleet.run(child.look(0, place))
+    lease = leased(fleet, child).lease
+    versions = lease.versions
     for part in (b"", versions[:-16], versions[16:], versions[:-1], versions + versions[-16:]):
-        fleet.run(child.fill(0, place, 1, part, None))
+        fleet.run(child.fill(lease._replace(versions=part), FIVE, None))
         assert fleet.run(child.get("a")) is MISSING
-    fleet.run(child.fill(0, place, 1, versions, None))
-    assert fleet.run(child.get("a")) == 1
+        lease = leased(fleet, child).lease
+    fleet.run(child.fill(lease, FIVE, None))
+    assert fleet.run(child.get("a")) == 5
 
 
 def test_a_computation_from_before_an_invalidation_is_not_seen_after_it(fleet: Fleet) -> None:
     parent, child = fleet.process()
-    place = fleet.paths[1].place("a")
-    _, versions = fleet.run(child.look(0, place))
+    lease = leased(fleet, child).lease
     fleet.run(parent.invalidate())
-    fleet.run(child.fill(0, place, 5, versions, None))
+    assert fleet.run(child.fill(lease, FIVE, None)) is False
     assert fleet.run(child.get("a")) is MISSING
 
 
@@ -213,12 +223,11 @@ def test_one_that_begins_while_an_invalidation_is_under_way_may_be_seen_after_it
     invalidating = child.invalidate()
     batch = next(invalidating)
     first = fleet.answers({0: batch[0]})
-    place = fleet.paths[1].place("a")
-    _, versions = fleet.run(child.look(0, place))
+    lease = leased(fleet, child).lease
     with pytest.raises(StopIteration) as end:
         invalidating.send(first | fleet.answers({1: batch[1]}))
     assert end.value.value == []
-    fleet.run(child.fill(0, place, 5, versions, None))
+    assert fleet.run(child.fill(lease, FIVE, None)) is True
     assert fleet.run(child.get("a")) == 5
     assert fleet.run(child.get("b")) is MISSING
 

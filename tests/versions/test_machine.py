@@ -17,7 +17,7 @@ from kcache.command import Command
 from kcache.flow import Flow
 from kcache.known import Known
 from kcache.namespaced import Namespaced
-from tests.versions.broken import FillsUnderNewTokens, TrustsKnown, Unconditional
+from tests.versions.broken import FillsAnyway, TrustsKnown, Unconditional
 from tests.versions.client import Call, Leg, Make, System, begin, legs_of, token_of
 from tests.versions.register import Registers, Wrong, after, beginning
 from tests.versions.spots import Events, Spots
@@ -33,10 +33,23 @@ A_PATH = st.sampled_from([0, 1, 1, 1])
 A_KEY = st.sampled_from(["a", "a", "a", "b"])
 STEPS = st.sampled_from([0, 1, 2, 3, 4, 6, 99, 99])
 EXAMPLES = int(os.environ.get("KCACHE_EXAMPLES", "200"))
-ONE_KEY = ["get", "set", "delete", "add", "replace", "count", "gets", "touch", "miss"]
+FILLS = ["miss", "miss", "renewal"]
+ONE_KEY = [
+    "get",
+    "set",
+    "delete",
+    "add",
+    "replace",
+    "count",
+    "gets",
+    "touch",
+    "miss",
+    "miss",
+    "renewal",
+]
 MOST_LOSSES = 2
 """During one call; after some more it gives up, and says that the node keeps no record."""
-HALVES = {"gets": "cas", "miss": "fill"}
+HALVES = {"gets": "cas", "miss": "fill", "renewal": "fill"}
 
 
 class Process:
@@ -134,7 +147,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(client=A_CLIENT, steps=STEPS)
     def second_half(self, client: int, steps: int) -> None:
-        """Store with what `gets` or `miss` gave."""
+        """Store with what `gets`, `miss` or `renewal` gave."""
         process = self.idle(client)
         if process is not None and process.half is not None:
             call, memory = process.half
@@ -255,7 +268,7 @@ def test_in_any_order_the_answers_are_a_registers(kind: str) -> None:
     check(kind, Namespaced, EXAMPLES)
 
 
-@pytest.mark.parametrize("make", [FillsUnderNewTokens, TrustsKnown, Unconditional])
+@pytest.mark.parametrize("make", [FillsAnyway, TrustsKnown, Unconditional])
 def test_the_machine_finds_broken_variants(make: Make) -> None:
     with pytest.raises((AssertionError, BaseExceptionGroup)):
         check("redis", make, 2000, Phase.generate)

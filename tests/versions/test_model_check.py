@@ -8,7 +8,8 @@
   computation had been answered when `invalidate` was called. A `set` or a computation that runs
   beside an invalidation falls before or after it, and only once. No stricter reading can hold: a
   computation that begins while `invalidate` is under way may have met the new token on its node.
-* R4 without leases: fills as in R2. A `delete` or a `set` does not stop a fill.
+* R4: what was computed is stored only if nothing was written, deleted or invalidated since the miss
+  that it began with was answered. A `set` counts from its call.
 * One `add` wins; no count is lost or comes back; `cas`, `replace` and `delete` bring nothing back.
 
 Entries and records are evicted, or expire, and nodes restart empty, at every point at which no

@@ -1,0 +1,216 @@
+"""Filling: one caller computes what is missing, under a lease that every write breaks.
+
+Where no entry is alive, the lease is a marker in the entry's own place, stored on condition that
+nobody has stored anything since it was looked at: so one caller wins. The marker is a frame with
+the tokens of its time, and dies with them. Whatever is written to the key takes its place; and
+what was computed is stored on condition that the marker still stands, under the marker's own
+tokens. So a value whose computation began before a set, a delete or an invalidation is dropped, or
+dead where it lies.
+
+An entry that is stale stays in its place for others to read. The lease on it is a key beside it,
+which only keeps others from computing, too. What is computed is stored on condition that the entry
+is still that very one: on memcached by its number, on Redis by its bytes, of which some are random.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kcache.command import (
+    ABSENT,
+    Command,
+    Condition,
+    Delete,
+    Get,
+    Gets,
+    Held,
+    Refused,
+    SetIf,
+    Token,
+)
+from kcache.entry import FRAME_FLAGS, Kept, Marker, Prepared
+from kcache.errors import DecodeError, NodeError, NodeRefused
+from kcache.flow import MAX_VALUE, Flow
+from kcache.frame import Dates
+from kcache.namespace import Place
+from kcache.versions.reading import Reading, Tokens, is_whole, joined
+
+__all__ = ["Filling", "Lease", "Sight"]
+
+_ATTEMPTS = 20
+
+
+class Lease(NamedTuple):
+    """The right to store what is computed from now on.
+
+    Attributes:
+        node: its index.
+        place: of the entry.
+        token: of what must still be there.
+        versions: the tokens that were there when the computation began.
+        beside: the key of a lease on an entry that is stale.
+    """
+
+    node: int
+    place: Place
+    token: Token
+    versions: bytes
+    beside: bytes | None = None
+
+
+class Sight(NamedTuple):
+    """What a caller sees who would compute a value; one of these, or nothing at all.
+
+    Attributes:
+        lease: it may.
+        kept: the entry, which is alive, fresh or stale.
+        holder: the mark of somebody else who computes it.
+    """
+
+    lease: Lease | None = None
+    kept: Kept | None = None
+    holder: bytes | None = None
+
+
+class Filling(Reading):
+    """Leases, and what is stored under them."""
+
+    def kept_at(self, index: int, place: Place) -> Flow[Kept | None]:
+        """The value that is alive, fresh or stale."""
+        found = yield from self._ask(index, self._reading(place))
+        held, tokens = self._taken_apart(index, found)
+        kept = self._kept(place, held.get(place.key), tokens)
+        return None if kept is None or isinstance(kept.value, Marker) else kept
+
+    def lease_at(
+        self, index: int, place: Place, marker: Marker, *, now: float, lock_ttl: float
+    ) -> Flow[Sight]:
+        """Take the lease on an entry that is not there.
+
+        Records that are absent are installed: the computation may begin only after that.
+
+        Args:
+            index: of the node.
+            place: of the entry.
+            marker: with a mark that was never used before.
+            now: Unix time in seconds.
+            lock_ttl: how long the marker stays, in seconds.
+        """
+        records = self._path.records
+        # What is not known is likely to be absent: it has just been looked for.
+        known: Tokens = self._known.tokens(index, records) or (None,) * len(records)
+        versions = yield from self._versions(index, known)
+        condition = ABSENT
+        for _ in range(_ATTEMPTS):
+            mark = self._entries.marker(marker, place.digest + versions)
+            store = SetIf((place.key, mark, FRAME_FLAGS), lock_ttl, condition)
+            held, tokens = yield from self._tried(index, place, store)
+            # A marker is dead, too, if the records are others.
+            is_current = is_whole(tokens) and joined(tokens) == versions
+            if not is_current:
+                versions = yield from self._versions(index, tokens)
+            if held is None:
+                condition = ABSENT
+                continue
+            if is_current and held.data == mark:
+                return Sight(lease=Lease(index, place, held.token, versions))
+            kept = self._kept(place, held.data, tokens)
+            if kept is not None and not isinstance(kept.value, Marker):
+                return Sight(kept=kept)
+            if kept is not None and kept.value.until > now:
+                return Sight(holder=kept.value.mark)
+            condition = Condition(present=None, token=held.token)
+        return Sight()
+
+    def renewal_at(
+        self, index: int, place: Place, marker: Marker, *, lock_ttl: float
+    ) -> Flow[Sight]:
+        """Take the lease on an entry that is alive; see `lease_at`."""
+        beside = self._path.lease_key(place)
+        store = SetIf((beside, marker.mark, FRAME_FLAGS), lock_ttl, ABSENT)
+        extra = Get((beside,))
+        answers = yield {index: (store, Gets(place.key), Get(self._path.records), extra)}
+        failures: list[NodeError] = []
+        replies = self._replies(index, answers, failures)
+        if replies is None:
+            raise failures[0]
+        is_won, held, found, holders = replies
+        _, tokens = self._taken_apart(index, found)
+        kept = None if held is None else self._kept(place, held.data, tokens)
+        if kept is None or isinstance(kept.value, Marker):
+            if is_won:
+                yield {index: (Delete((beside,)),)}
+            return Sight()
+        if is_won:
+            return Sight(Lease(index, place, held.token, joined(tokens), beside), kept)
+        return Sight(kept=kept, holder=holders[0][2] if holders else None)
+
+    def fill(
+        self, lease: Lease, value: Prepared, ttl: float | None, dates: Dates | None = None
+    ) -> Flow[bool]:
+        """Store what was computed, if the lease still stands; whether it was, and is alive.
+
+        It is stored under the tokens of the lease, never under newer ones.
+        """
+        place, index = lease.place, lease.node
+        data = self._entries.stamped(value, place.digest + lease.versions, dates)
+        if len(data) > MAX_VALUE:
+            yield from self.release(lease)
+            return False
+        condition = Condition(present=None, token=lease.token)
+        commands: list[Command] = [
+            Get(self._path.records),
+            SetIf((place.key, data, FRAME_FLAGS), ttl, condition),
+        ]
+        if lease.beside is not None:
+            commands.append(Delete((lease.beside,)))
+        answers = yield {index: commands}
+        replies = answers[index]
+        if isinstance(replies, NodeError):
+            raise replies
+        found, stored, *_ = replies
+        if isinstance(stored, Refused):
+            yield from self.release(lease)
+            if stored.is_too_large:
+                return False
+            raise NodeRefused(self._nodes[index], stored.text)
+        if isinstance(found, Refused):
+            raise NodeRefused(self._nodes[index], found.text)
+        _, tokens = self._taken_apart(index, found)
+        return bool(stored) and is_whole(tokens) and joined(tokens) == lease.versions
+
+    def release(self, lease: Lease) -> Flow[None]:
+        """Let others compute: nothing will be stored."""
+        if lease.beside is not None:
+            yield {lease.node: (Delete((lease.beside,)),)}
+            return
+        gone = lease.place.key, b"", FRAME_FLAGS
+        condition = Condition(present=None, token=lease.token)
+        yield {lease.node: (SetIf(gone, 0, condition),)}
+
+    def _tried(self, index: int, place: Place, store: SetIf) -> Flow[tuple[Held | None, Tokens]]:
+        """Store on a condition, and look at what is there then, the entry first."""
+        answers = yield {index: (store, Gets(place.key), Get(self._path.records))}
+        failures: list[NodeError] = []
+        replies = self._replies(index, answers, failures)
+        if replies is None:
+            raise failures[0]
+        _, held, found = replies
+        return held, self._taken_apart(index, found)[1]
+
+    def _versions(self, index: int, tokens: Tokens) -> Flow[bytes]:
+        """The joined tokens of a node; those that are absent are installed."""
+        versions = (yield from self._installed({index: tokens}))[index]
+        if isinstance(versions, NodeError):
+            raise versions
+        return versions
+
+    def _kept(self, place: Place, data: bytes | None, tokens: Tokens) -> Kept | None:
+        """The value of an entry that is alive, fresh or stale; or the `Marker` of a lease."""
+        if data is None or not is_whole(tokens):
+            return None
+        try:
+            kept, stamp = self._entries.unframe_kept(data)
+        except DecodeError:
+            return None
+        return kept if stamp == place.digest + joined(tokens) else None
