@@ -1,7 +1,7 @@
 """kcache: a cache over Redis and memcached nodes on a ketama-compatible consistent-hash ring."""
 
 from kcache.cache import Cache, Namespace
-from kcache.codec import SafeCodec
+from kcache.codec import EncryptedCodec, PickleCodec, SafeCodec
 from kcache.compress import Compression
 from kcache.errors import (
     CacheError,
@@ -15,6 +15,7 @@ from kcache.errors import (
     NodeUnavailable,
     NotACounter,
     ProtocolError,
+    SameNameWarning,
     ServerListWarning,
     TimedOut,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectFailed",
     "EncodeError",
+    "EncryptedCodec",
     "Hit",
     "InvalidKey",
     "Invalidation",
@@ -45,10 +47,12 @@ __all__ = [
     "NodeRefused",
     "NodeUnavailable",
     "NotACounter",
+    "PickleCodec",
     "Plan",
     "ProtocolError",
     "Ring",
     "SafeCodec",
+    "SameNameWarning",
     "ServerListWarning",
     "TimedOut",
     "__version__",

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 
 from kcache.calls import UNSET, Calls, Unset, invalidated
-from kcache.codec import SafeCodec
+from kcache.codec import CodecName, SafeCodec, codec_of
 from kcache.compress import Compression
 from kcache.core import Core
 from kcache.entry import Entries
@@ -16,6 +16,7 @@ from kcache.errors import ConfigurationError, InvalidKey
 from kcache.executor import run
 from kcache.invalidation import Invalidation
 from kcache.known import Known
+from kcache.memoize import Memoizes
 from kcache.memory import MemoryStore, open_store
 from kcache.namespace import Path, checked_prefix
 from kcache.namespaced import Namespaced
@@ -23,6 +24,9 @@ from kcache.net.transport import Transport
 from kcache.node import Node
 from kcache.protocols import Codec
 from kcache.ring import Ring, RingOptions
+from kcache.secret import Secret
+from kcache.signed import entries_of
+from kcache.signer import signer_of
 from kcache.ttl import Ttl, seconds
 
 __all__ = ["DEFAULT_TIMEOUT", "Cache", "Namespace"]
@@ -36,7 +40,7 @@ _LONGEST_TIMEOUT = 10**6
 OnError = Literal["miss", "raise"]
 
 
-class Cache(Calls):
+class Cache(Calls, Memoizes):
     """A cache over a ring of nodes.
 
     Keys are `str` or `bytes`. Values keep their type: see `kcache.codec.SafeCodec` for what is
@@ -44,7 +48,8 @@ class Cache(Calls):
     `on_error="raise"`. A node that failed costs one timeout; then calls for its keys return at
     once, until it answers again.
 
-    A cache is shared by threads and survives a fork. It pickles as its configuration.
+    A cache is shared by threads and survives a fork. It pickles as its configuration: a secret is
+    in the pickle, too.
 
     Args:
         nodes: node URLs, `Node`s, or a `Ring`. None: one private in-process node.
@@ -58,8 +63,13 @@ class Cache(Calls):
         timeout: seconds that a call may take in all, to open connections included. Looking up
             the address of a host name is up to the system, and not bounded by it.
         on_error: `"miss"` or `"raise"`: what a call does whose node fails.
-        codec: from values to bytes, and back; `SafeCodec()` where it is None.
+        codec: from values to bytes, and back; `SafeCodec()` where it is None or `"safe"`,
+            `PickleCodec()` where it is `"pickle"`, which needs a secret.
         compression: of values that are large.
+        secret: signs every value, with its key and namespace; what is not signed is a miss. At
+            least 16 bytes, such as `secrets.token_hex(32)`, `str` or `bytes`, or a list of them:
+            the first one signs, and what any of them has signed is read. No message and no `repr`
+            shows it. Other clients cannot read what is signed.
         clock: of in-process nodes, in seconds, never going back; for tests.
         **options: of the dialect, as for `Ring`.
 
@@ -87,8 +97,9 @@ class Cache(Calls):
         ttl: Ttl = None,
         timeout: float = DEFAULT_TIMEOUT,
         on_error: OnError = "miss",
-        codec: Codec | None = None,
+        codec: Codec | CodecName | None = None,
         compression: Compression | None = None,
+        secret: Secret | None = None,
         clock: Callable[[], float] | None = None,
         **options: Unpack[RingOptions],
     ) -> None:
@@ -102,15 +113,17 @@ class Cache(Calls):
             "on_error": on_error,
             "codec": codec,
             "compression": compression,
+            "secret": secret,
             "clock": clock,
             **options,
         }
         if on_error not in ("miss", "raise"):
             raise ConfigurationError(f"on_error is 'miss' or 'raise', not {on_error!r}")
-        _check_parts(codec, compression, clock)
+        chosen = SafeCodec() if codec is None else codec_of(codec)
+        _check_parts(chosen, compression, clock)
         self._ttl = seconds(ttl)
         ring = _ring_of(self._configuration["nodes"], dialect, options)
-        self._entries = Entries(codec or SafeCodec(), compression or Compression())
+        self._entries = entries_of(chosen, compression or Compression(), signer_of(secret))
         core = Core(
             ring,
             Transport(ring.nodes, timeout, self._store_opener()),
@@ -144,16 +157,17 @@ class Cache(Calls):
         self.close()
 
     def namespace(
-        self, *names: str | bytes, ttl: Ttl | Unset = UNSET, codec: Codec | None = None
+        self, *names: str | bytes, ttl: Ttl | Unset = UNSET, codec: Codec | CodecName | None = None
     ) -> Namespace:
         """A namespace, within the cache's own if it has one.
 
         Args:
             *names: from the outermost to the innermost.
             ttl: how long entries live where a call does not say; left out, as in the cache.
-            codec: from values to bytes, and back; as in the cache where it is None.
+            codec: as for `Cache`; as in the cache where it is None.
 
         Raises:
+            ConfigurationError: `"pickle"` in a cache without a secret.
             InvalidKey: no name, or one that is empty, or neither str nor bytes.
 
         Example:
@@ -220,7 +234,7 @@ class Cache(Calls):
         return lambda node: open_store(node, clock)
 
 
-class Namespace(Calls):
+class Namespace(Calls, Memoizes):
     """A part of a cache that can be dropped at once, by any process, for all of them.
 
     Made by `Cache.namespace`. It has all calls of a cache, on entries of its own: no plain key
@@ -248,16 +262,17 @@ class Namespace(Calls):
         return self._path.names
 
     def namespace(
-        self, *names: str | bytes, ttl: Ttl | Unset = UNSET, codec: Codec | None = None
+        self, *names: str | bytes, ttl: Ttl | Unset = UNSET, codec: Codec | CodecName | None = None
     ) -> Namespace:
         """A namespace within this one: what drops this one drops it, too.
 
         Args:
             *names: from the next one inwards.
             ttl: how long entries live where a call does not say; left out, as here.
-            codec: from values to bytes, and back; as here where it is None.
+            codec: as for `Cache`; as here where it is None.
 
         Raises:
+            ConfigurationError: as for `Cache.namespace`.
             InvalidKey: as for `Cache.namespace`.
         """
         return Namespace(
@@ -304,11 +319,12 @@ def _namespace_of(
     return Namespace(cache, core, names, ttl=ttl, entries=entries)
 
 
-def _with_codec(entries: Entries, codec: Codec | None) -> Entries:
+def _with_codec(entries: Entries, codec: Codec | CodecName | None) -> Entries:
     if codec is None:
         return entries
-    _check_parts(codec, None, None)
-    return replace(entries, codec=codec)
+    chosen = codec_of(codec)
+    _check_parts(chosen, None, None)
+    return replace(entries, codec=chosen)
 
 
 def _some(names: tuple[str | bytes, ...]) -> tuple[str | bytes, ...]:

@@ -21,8 +21,10 @@ from kcache.namespaced import Namespaced
 from kcache.net.request import UNDONE
 from kcache.node import Node
 from kcache.plain import Plain
+from kcache.plain_signed import SignedPlain
 from kcache.quick import NamespaceQuick, PlainQuick, Quick
 from kcache.route import Key, Router
+from kcache.signed import SignedEntries
 from kcache.ttl import Ttl, seconds
 
 __all__ = ["UNSET", "Calls", "Unset", "invalidated"]
@@ -273,7 +275,8 @@ class Calls:
         router = Router(wire_key, core.ring.index_for)
         forms = [form_of(node.kind, entries) for node in nodes]
         self._core, self._router = core, router
-        self._flows = Plain(nodes, router, forms, strict=core.raises)
+        kind = SignedPlain if isinstance(entries, SignedEntries) else Plain
+        self._flows = kind(nodes, router, forms, strict=core.raises)
         self._quick = PlainQuick(self._flows, router, core.transport.ends, entries)
 
     def _use_namespace(self, core: Core, path: Path, entries: Entries) -> Namespaced:

@@ -40,6 +40,7 @@ __all__ = [
     "NodeUnavailable",
     "NotACounter",
     "ProtocolError",
+    "SameNameWarning",
     "ServerListWarning",
     "TimedOut",
 ]
@@ -162,3 +163,7 @@ class ServerListWarning(UserWarning):
     kcache reads such a file as the C library does, so that keys land in the same place,
     and says so with this warning.
     """
+
+
+class SameNameWarning(UserWarning):
+    """Two different functions are memoized under one name, and share their entries."""

@@ -14,12 +14,12 @@ class Form(NamedTuple):
     """How values are stored on plain keys of a node.
 
     Attributes:
-        dump: from a value to flags and data. It raises EncodeError.
-        load: from flags and data to the value. It raises DecodeError.
+        dump: from a value and its wire key to flags and data. It raises EncodeError.
+        load: from flags, data and their wire key to the value. It raises DecodeError.
     """
 
-    dump: Callable[[Any], tuple[int, bytes]]
-    load: Callable[[int, bytes], Any]
+    dump: Callable[[Any, bytes], tuple[int, bytes]]
+    load: Callable[[int, bytes, bytes], Any]
 
 
 def form_of(kind: str, entries: Entries) -> Form:
@@ -27,4 +27,7 @@ def form_of(kind: str, entries: Entries) -> Form:
     if kind != "redis":
         return Form(entries.to_memcached, entries.from_memcached)
     to_redis, from_redis = entries.to_redis, entries.from_redis
-    return Form(lambda value: (0, to_redis(value)), lambda _flags, data: from_redis(data))
+    return Form(
+        lambda value, wire: (0, to_redis(value, wire)),
+        lambda _flags, data, wire: from_redis(data, wire),
+    )

@@ -22,6 +22,7 @@ from kcache.command import (
     Refused,
     Set,
     SetIf,
+    Swap,
     Token,
     Touch,
     Ttl,
@@ -33,7 +34,7 @@ from kcache.form import Form
 from kcache.node import Node
 from kcache.route import Key, Router
 
-__all__ = ["Plain"]
+__all__ = ["Plain", "checked_initial", "not_a_counter"]
 
 K = TypeVar("K", bound=Key)
 
@@ -63,7 +64,7 @@ class Plain(Flows):
         """The value, or MISSING."""
         index, wire = self._router.route(key)
         hits = yield from self._ask(index, Get((wire,)))
-        return self._loaded(index, hits[0][1], hits[0][2]) if hits else MISSING
+        return self._loaded(index, *hits[0]) if hits else MISSING
 
     def get_many(self, keys: Iterable[K]) -> Flow[dict[K, Any]]:
         """The values that are there, by key."""
@@ -76,7 +77,7 @@ class Plain(Flows):
             load = self._forms[index].load
             for wire, flags, data in hits or ():
                 try:
-                    found[group[wire]] = load(flags, data)
+                    found[group[wire]] = load(flags, data, wire)
                 except DecodeError:
                     # Bytes that mean nothing are no value.
                     continue
@@ -91,7 +92,7 @@ class Plain(Flows):
     def set(self, key: Key, value: Any, ttl: float | None) -> Flow[bool]:
         """Store a value; whether it was stored."""
         index, wire = self._router.route(key)
-        flags, data = self._forms[index].dump(value)
+        flags, data = self._forms[index].dump(value, wire)
         failures: list[NodeError] = []
         lost = yield from self._set({index: [(wire, data, flags)]}, ttl, failures)
         if failures:
@@ -124,7 +125,7 @@ class Plain(Flows):
         held: Held | None = yield from self._ask(index, Gets(wire))
         if held is None:
             return None
-        value = self._loaded(index, held.flags, held.data)
+        value = self._loaded(index, wire, held.flags, held.data)
         return None if value is MISSING else (value, held.token)
 
     def cas(self, key: Key, value: Any, token: Token, ttl: float | None) -> Flow[bool]:
@@ -165,13 +166,12 @@ class Plain(Flows):
     ) -> Flow[int | None]:
         """Add to a counter; the new number."""
         index, wire = self._router.route(key)
-        if initial is not None and not 0 <= initial <= MAX_COUNT:
-            raise NotACounter(f"{key!r}: initial={initial} is not in 0 .. 2**63 - 1")
+        checked_initial(key, initial)
         if self._nodes[index].kind == "memcached":
             return (yield from self._count_by_token(key, delta, initial, ttl))
         command = Count(wire, delta, initial, ttl, INT_FLAGS)
         number: int | NotANumber | None = yield from self._ask(index, command)
-        return _not_a_counter(key) if isinstance(number, NotANumber) else number
+        return not_a_counter(key) if isinstance(number, NotANumber) else number
 
     def _count_by_token(
         self, key: Key, delta: int, initial: int | None, ttl: float | None
@@ -192,9 +192,9 @@ class Plain(Flows):
                 if (yield from self._ask(index, first)):
                     return initial
                 continue
-            number = self._loaded(index, held.flags, held.data)
+            number = self._loaded(index, wire, held.flags, held.data)
             if type(number) is not int or not 0 <= number <= MAX_COUNT - max(delta, 0):
-                _not_a_counter(key)
+                not_a_counter(key)
             is_careful = attempt < _CAREFUL_ATTEMPTS or max(number, abs(delta)) > _FAR_FROM_LIMIT
             token = int(held.token) if is_careful else None
             counted = yield from self._count_if(index, wire, delta, token)
@@ -222,7 +222,7 @@ class Plain(Flows):
         dump = self._forms[index].dump
         items = []
         for wire, key in group.items():
-            flags, data = dump(values[last.get(key, key) if last else key])
+            flags, data = dump(values[last.get(key, key) if last else key], wire)
             items.append((wire, data, flags))
         return items
 
@@ -256,28 +256,54 @@ class Plain(Flows):
 
     def _set_if(self, key: Key, value: Any, ttl: float | None, condition: Condition) -> Flow[bool]:
         index, wire = self._router.route(key)
-        flags, data = self._forms[index].dump(value)
+        flags, data = self._forms[index].dump(value, wire)
+        return bool(
+            (yield from self._conditionally(index, SetIf((wire, data, flags), ttl, condition)))
+        )
+
+    def _conditionally(self, index: int, command: SetIf | Swap) -> Flow[bool | None]:
+        """Store on a condition; whether it was stored, and None if it is too large.
+
+        A new value that is refused is one that nobody can have: where there may be an old one, it
+        is deleted.
+        """
+        wire, data, _ = command.item
         refused = Refused(TOO_LARGE)
         if len(data) <= MAX_VALUE:
-            answers = yield {index: (SetIf((wire, data, flags), ttl, condition),)}
+            answers = yield {index: (command,)}
             replies = answers[index]
             if isinstance(replies, NodeError):
                 raise replies
             (refused,) = replies
         if not isinstance(refused, Refused):
             return bool(refused)
-        if condition is not ABSENT:
+        if isinstance(command, Swap) or command.condition is not ABSENT:
             yield {index: (Delete((wire,)),)}
         if refused.is_too_large:
-            return False
+            return None
         raise NodeRefused(self._nodes[index], refused.text)
 
-    def _loaded(self, index: int, flags: int, data: bytes) -> Any:
+    def _loaded(self, index: int, wire: bytes, flags: int, data: bytes) -> Any:
         try:
-            return self._forms[index].load(flags, data)
+            return self._forms[index].load(flags, data, wire)
         except DecodeError:
             return MISSING
 
 
-def _not_a_counter(key: Key) -> NoReturn:
+def checked_initial(key: Key, initial: int | None) -> None:
+    """Refuse a number that no counter can have.
+
+    Raises:
+        NotACounter: it is one.
+    """
+    if initial is not None and not 0 <= initial <= MAX_COUNT:
+        raise NotACounter(f"{key!r}: initial={initial} is not in 0 .. 2**63 - 1")
+
+
+def not_a_counter(key: Key) -> NoReturn:
+    """Say that an entry is no counter.
+
+    Raises:
+        NotACounter: always.
+    """
     raise NotACounter(f"{key!r} holds no number of 0 .. 2**63 - 1, or the sum would be beyond it")

@@ -35,7 +35,7 @@ def test_every_extra_that_a_hint_names_is_there() -> None:
     for text in texts("kcache/**/*.py", "README.md", "docs/*.md").values():
         for words in _EXTRA.findall(text):
             found.update(*map(named, filter(None, words)))
-    assert {"cli", "plot", "redis", "memcached", "lz4", "zstd"} <= found <= EXTRAS.keys()
+    assert {"cli", "plot", "redis", "memcached", "lz4", "zstd", "crypto"} <= found <= EXTRAS.keys()
 
 
 def test_every_hint_to_install_names_this_distribution() -> None:
@@ -46,7 +46,7 @@ def test_every_hint_to_install_names_this_distribution() -> None:
             assert match, f"{file}: {hint[:60]}"
             assert match[1] in {f"'{NAME}", "'."}, f"{file}: {hint[:60]}"
             found |= named(match[2])
-    assert {"redis", "memcached", "lz4", "zstd"} <= found <= EXTRAS.keys()
+    assert {"redis", "memcached", "lz4", "zstd", "crypto"} <= found <= EXTRAS.keys()
 
 
 def test_all_is_everything_that_a_user_may_want() -> None:

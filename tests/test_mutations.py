@@ -42,6 +42,9 @@ FLOWS = "tests/versions/test_flows.py"
 MODEL = "tests/versions/test_model_check.py::test_every_interleaving_answers_as_a_register_does"
 VERSION_KEYS = "tests/versions/test_keys.py"
 FAULTS = "tests/faults"
+ARGUMENTS = "tests/memoize/test_arguments.py"
+FUNCTIONS = "tests/memoize/test_functions.py"
+TRUST = f"{CACHE}/test_trust.py"
 _HANDLER = "test_whatever_a_handler_raises_comes_out_and_leaves_nothing_wrong"
 _FORKED = "test_a_child_that_is_forked_in_the_middle_of_a_call_finishes_it"
 _FROZEN = "test_a_frozen_node_costs_a_first_call_on_many_keys_its_own_keys_only"
@@ -311,7 +314,7 @@ MUTATIONS = [
     Mutation(
         "add of a value that is too large leaves the entry alone",
         "plain.py",
-        "if condition is not ABSENT:",
+        "if isinstance(command, Swap) or command.condition is not ABSENT:",
         "if True:",
         f"{OVERSIZE} -k anywhere_is_refused_and_the_entry_there_stays",
     ),
@@ -678,6 +681,141 @@ MUTATIONS = [
         "if _may_hold_others(data) and",
         "if _BIN_8 in data and",
         "tests/codec/test_safe.py",
+    ),
+    Mutation(
+        "the MAC is compared",
+        "signer.py",
+        "compare_digest(_mac(keyed, data), mac)",
+        "True",
+        TRUST,
+    ),
+    Mutation(
+        "the stamp is under the signature",
+        "signer.py",
+        "hashed.update(data)",
+        "hashed.update(data[64:])",
+        f"{TRUST}::test_the_place_is_under_the_signature",
+    ),
+    Mutation(
+        "the stamp of a plain key is of this key",
+        "signed.py",
+        "blake2b(wire,",
+        'blake2b(b"",',
+        f"{TRUST}::test_nothing_is_read_in_another_place",
+    ),
+    Mutation(
+        "with a secret what is not signed is not there",
+        "frame.py",
+        "    if check is not None:\n        signed, end",
+        "    if check is not None and data[4] & _SIGNED:\n        signed, end",
+        TRUST,
+    ),
+    Mutation(
+        "with a secret nothing is raw",
+        "signed.py",
+        "        return self.frame(value, stamp_of(wire))",
+        "        return super().to_redis(value)",
+        f"{TRUST}::test_nothing_is_stored_raw",
+    ),
+    Mutation(
+        "nothing is unpickled before the signature is checked",
+        "framed.py",
+        "        known = self._heads.get(",
+        "        with __import__('contextlib').suppress(Exception):\n"
+        "            self.codec.decode(data[frame.STAMP_START + len(stamp) : -7])\n"
+        "        known = self._heads.get(",
+        f"{TRUST}::test_no_planted_pickle_is_executed",
+    ),
+    Mutation(
+        "pickles need a secret",
+        "codec/seam.py",
+        "    if needs_secret(codec):",
+        "    if False:",
+        f"{CACHE}/test_configuration.py",
+    ),
+    Mutation(
+        "a nonce is used once",
+        "codec/encrypted.py",
+        "token_bytes(_NONCE_SIZE)",
+        "bytes(_NONCE_SIZE)",
+        "tests/codec/test_chosen.py",
+    ),
+    Mutation(
+        "a signed counter keeps its end",
+        "plain_signed.py",
+        "    if change.keeps_end:",
+        "    if False:",
+        f"{TRUST}::test_counters_keep_their_end_and_their_range",
+    ),
+    Mutation(
+        "keys of calls hold the types of arguments",
+        "arguments.py",
+        "text = ascii(values)",
+        "text = ascii(tuple(map(str, values)))",
+        ARGUMENTS,
+    ),
+    Mutation(
+        "keys of calls hold the types of what is in arguments",
+        "canonical.py",
+        "**dict.fromkeys(SIMPLE, ascii),",
+        "**dict.fromkeys(SIMPLE, str),",
+        ARGUMENTS,
+    ),
+    Mutation(
+        "how a call is written makes no difference",
+        "arguments.py",
+        "values = values_of(*args, **kwargs)",
+        "values = (*args, *kwargs.values())",
+        ARGUMENTS,
+    ),
+    Mutation(
+        "the order of a dict makes no difference",
+        "canonical.py",
+        "items = sorted((canonical(key), canonical(item)) for key, item in value.items())",
+        "items = [(canonical(key), canonical(item)) for key, item in value.items()]",
+        ARGUMENTS,
+    ),
+    Mutation(
+        "an instance is not known by its id",
+        "arguments.py",
+        "return kind, identity",
+        "return kind, id(value)",
+        FUNCTIONS,
+    ),
+    Mutation(
+        "a subclass is not its base",
+        "arguments.py",
+        "kind = name_of(type(value))",
+        "kind = name_of(type(value).__mro__[-2])",
+        FUNCTIONS,
+    ),
+    Mutation(
+        "a new version begins without results",
+        "memoize.py",
+        "home.namespace(*names, name, *version, ttl=ttl)",
+        "home.namespace(*names, name, ttl=ttl)",
+        f"{FUNCTIONS} -W ignore::kcache.SameNameWarning",
+    ),
+    Mutation(
+        "a refresh is not kept after an invalidation",
+        "memoized.py",
+        "is_kept = seen is not None and recipe.space.cas(key, result, seen[1])",
+        "is_kept = recipe.space.set(key, result)",
+        FUNCTIONS,
+    ),
+    Mutation(
+        "two functions of one name are a warning",
+        "defined.py",
+        "if self.place != other.place:",
+        "if False:",
+        "tests/memoize/test_names.py",
+    ),
+    Mutation(
+        "one of the coroutines that await a call computes",
+        "off_loop.py",
+        "if flight is None:",
+        "if True:",
+        "tests/memoize/test_coroutines.py",
     ),
     Mutation(
         "a bool is no number to count with",

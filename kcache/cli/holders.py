@@ -82,12 +82,12 @@ def _holder(
     if not hits:
         # Redis has lists, hashes and so on, which are nothing of a cache.
         return said | held | {"type": "not a string"}
-    _, flags, data = hits[0]
-    return said | held | {"type": _type(form, flags, data), "bytes": len(data)}
+    return said | held | {"type": _type(form, hits[0]), "bytes": len(hits[0][2])}
 
 
-def _type(form: Form, flags: int, data: bytes) -> str:
+def _type(form: Form, hit: Hit) -> str:
+    wire, flags, data = hit
     try:
-        return type(form.load(flags, data)).__name__
+        return type(form.load(flags, data, wire)).__name__
     except DecodeError as error:
         return f"unreadable: {error}"

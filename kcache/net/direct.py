@@ -50,10 +50,10 @@ class _MemoryDirect:
 
     def get(self, wire: bytes) -> Any:
         entry = self._get(wire)
-        return MISSING if entry is None else self._load(entry[1], entry[0])
+        return MISSING if entry is None else self._load(entry[1], entry[0], wire)
 
     def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
-        flags, data = self._dump(value)
+        flags, data = self._dump(value, wire)
         return self._put(wire, data, flags, ttl)
 
 
@@ -68,11 +68,11 @@ class _RedisDirect(Requests):
             hits, _ = self.rest(data, Get((wire,)))
             data = hits if hits is UNDONE else hits[0][2] if hits else None
         if data.__class__ is bytes:
-            return self._load(data)
+            return self._load(data, wire)
         return MISSING if data is None else data
 
     def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
-        data = self._dump(value)
+        data = self._dump(value, wire)
         if len(data) > SMALL or (ttl is not None and ttl <= 0):
             return UNDONE
         request = resp.encode_set(wire, data, None if ttl is None else px_of(ttl))
@@ -90,16 +90,16 @@ class _MemcachedDirect(Requests):
     def get(self, wire: bytes) -> Any:
         found = self.ask(mc.encode_get(wire), wire, _value)
         if found.__class__ is Value:
-            return self._load(found[1], found[2])
+            return self._load(found[1], found[2], wire)
         if found.__class__ is Begun:
             hits, _ = self.rest(found, Get((wire,)))
             if hits and hits is not UNDONE:
-                return self._load(hits[0][1], hits[0][2])
+                return self._load(hits[0][1], hits[0][2], wire)
             found = hits or END
         return MISSING if found is END else found
 
     def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
-        flags, data = self._dump(value)
+        flags, data = self._dump(value, wire)
         if len(data) > SMALL:
             return UNDONE
         exptime = 0 if ttl is None else exptime_of(ttl, time())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kcache import Cache
-from tests.cache.places import BASIC, EVERY, Place, memory_url, one_key_for_each_node
+from tests.cache.places import BASIC, EVERY, SECRET, Place, memory_url, one_key_for_each_node
 from tests.servers import Memcached, Redis, certificates, memcached, redis
 
 _SERVERS: dict[str, Any] = {"redis": redis, "memcached": memcached}
@@ -62,10 +62,17 @@ def plain_cache(place: Place) -> Iterator[Cache]:
         yield opened
 
 
-@pytest.fixture(params=[None, "shop"], ids=["plain", "namespaced"])
+_WAYS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "namespaced": {"namespace": "shop"},
+    "signed": {"secret": SECRET},
+}
+
+
+@pytest.fixture(params=_WAYS)
 def cache(place: Place, request: pytest.FixtureRequest) -> Iterator[Cache]:
-    """The same, with plain keys and in a namespace in turn."""
-    with place.open(namespace=request.param) as opened:
+    """The same, with plain keys, in a namespace, and with a secret in turn."""
+    with place.open(**_WAYS[request.param]) as opened:
         yield opened
 
 

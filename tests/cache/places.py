@@ -9,10 +9,11 @@ from typing import Any
 
 from kcache import Cache
 
-__all__ = ["BASIC", "EVERY", "Place", "memory_url", "one_key_for_each_node"]
+__all__ = ["BASIC", "EVERY", "SECRET", "Place", "memory_url", "one_key_for_each_node"]
 
 BASIC = ("memory", "redis", "memcached", "mixed")
 EVERY = (*BASIC, "redis-unix", "memcached-unix", "redis-tls", "memcached-tls")
+SECRET = "of a test, and of nothing else"  # noqa: S105
 _PATIENCE = 20.0
 _numbers = count()
 

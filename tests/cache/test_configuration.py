@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from kcache import Cache, ConfigurationError, Node, Ring, SafeCodec
+from kcache import (
+    Cache,
+    ConfigurationError,
+    EncryptedCodec,
+    Node,
+    PickleCodec,
+    Ring,
+    SafeCodec,
+)
 
 LIST = "nodes are given as a list of URLs, even if there is only one"
 BAD: list[tuple[dict[str, Any], str]] = [
@@ -45,9 +53,22 @@ BAD: list[tuple[dict[str, Any], str]] = [
         for on_error in ("ignore", None, ["raise"], True)
     ),
     *(({"ttl": ttl}, "a ttl is seconds") for ttl in ("5", True, nan, ["5"])),
+    *(({"codec": codec}, "a codec has the methods encode and decode") for codec in (5, SafeCodec)),
+    ({"codec": "yaml"}, "codec is one of 'safe', 'pickle', or an object"),
+    ({"codec": "pickle"}, r"to read a pickle is to run .* Cache\(secret=.*PickleCodec\(unsigned"),
+    ({"codec": PickleCodec()}, "needs a secret"),
+    ({"codec": EncryptedCodec(PickleCodec(), keys="k" * 16)}, "needs a secret"),
     *(
-        ({"codec": codec}, "a codec has the methods encode and decode")
-        for codec in (5, "safe", SafeCodec)
+        ({"secret": secret}, rf"secret {said}.*secrets\.token_hex\(32\)")
+        for secret, said in (
+            ("geheim", "has at least 16 bytes, and one of 6 was given"),
+            (b"geheim", "has at least 16 bytes"),
+            (["g" * 16, "geheim"], "has at least 16 bytes"),
+            ("", "has at least 16 bytes, and one of 0"),
+            ([], "is an empty list"),
+            (5, "is a str or bytes, or a list of them, not int"),
+            ([["geheim" * 3]], "is a str or bytes, or a list of them, not list"),
+        )
     ),
     ({"compression": "zlib"}, "compression is a Compression, not 'zlib'"),
     ({"clock": 5}, "clock is a function that gives seconds, not 5"),

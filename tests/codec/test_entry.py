@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from kcache import frame
 from kcache.codec import SafeCodec
+from kcache.codec.seam import OTHER_CODEC
 from kcache.compress import Compression
-from kcache.entry import FRAME_FLAGS, OTHER_CODEC, Entries
+from kcache.entry import FRAME_FLAGS, Entries
 from kcache.errors import ConfigurationError, DecodeError, EncodeError
 from tests.codec.values import CODEC, TYPES, Level, form, values
 
