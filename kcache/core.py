@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import urandom
+from time import time
 
 from kcache.known import Known
 from kcache.net.transport import Transport
@@ -23,6 +25,7 @@ class Core:
         known: the version tokens that were seen there.
         prefix: of the keys of namespaces and records.
         raises: whether calls raise where a node fails.
+        now: Unix time in seconds.
     """
 
     ring: Ring
@@ -30,6 +33,7 @@ class Core:
     known: Known
     prefix: bytes
     raises: bool
+    now: Callable[[], float] = time
 
 
 def fresh_token() -> bytes:
