@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from time import time
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 
-from kcache.calls import UNSET, Calls, Unset, invalidated
+from kcache.calls import UNSET, Unset, invalidated
 from kcache.codec import SafeCodec
 from kcache.compress import Compression
 from kcache.core import Core
 from kcache.entry import Entries
 from kcache.errors import ConfigurationError, InvalidKey
 from kcache.executor import run
+from kcache.fill_calls import FillCalls
 from kcache.invalidation import Invalidation
 from kcache.known import Known
 from kcache.memory import MemoryStore, open_store
@@ -36,7 +38,7 @@ _LONGEST_TIMEOUT = 10**6
 OnError = Literal["miss", "raise"]
 
 
-class Cache(Calls):
+class Cache(FillCalls):
     """A cache over a ring of nodes.
 
     Keys are `str` or `bytes`. Values keep their type: see `kcache.codec.SafeCodec` for what is
@@ -60,7 +62,8 @@ class Cache(Calls):
         on_error: `"miss"` or `"raise"`: what a call does whose node fails.
         codec: from values to bytes, and back; `SafeCodec()` where it is None.
         compression: of values that are large.
-        clock: of in-process nodes, in seconds, never going back; for tests.
+        clock: of in-process nodes, and of the age of values, in seconds, never going back; for
+            tests.
         **options: of the dialect, as for `Ring`.
 
     Raises:
@@ -110,13 +113,15 @@ class Cache(Calls):
         _check_parts(codec, compression, clock)
         self._ttl = seconds(ttl)
         ring = _ring_of(self._configuration["nodes"], dialect, options)
-        self._entries = Entries(codec or SafeCodec(), compression or Compression())
+        now = clock or time
+        self._entries = Entries(codec or SafeCodec(), compression or Compression(), now=now)
         core = Core(
             ring,
             Transport(ring.nodes, timeout, self._store_opener()),
             Known(len(ring.nodes)),
             checked_prefix(prefix),
             raises=on_error == "raise",
+            now=now,
         )
         self._names = () if namespace is None else (namespace,)
         self._own: Namespaced | None = None
@@ -220,7 +225,7 @@ class Cache(Calls):
         return lambda node: open_store(node, clock)
 
 
-class Namespace(Calls):
+class Namespace(FillCalls):
     """A part of a cache that can be dropped at once, by any process, for all of them.
 
     Made by `Cache.namespace`. It has all calls of a cache, on entries of its own: no plain key

@@ -11,6 +11,7 @@ from kcache.core import Core, fresh_token
 from kcache.entry import Entries
 from kcache.errors import InvalidationIncomplete, NodeError
 from kcache.executor import run
+from kcache.fills_many import ManyFills
 from kcache.flow import MISSING, Flow
 from kcache.form import form_of
 from kcache.hit import MISS, Hit, Miss
@@ -20,7 +21,7 @@ from kcache.namespace import Path
 from kcache.namespaced import Namespaced
 from kcache.net.request import UNDONE
 from kcache.node import Node
-from kcache.plain import Plain
+from kcache.plain_filling import PlainFilling
 from kcache.quick import NamespaceQuick, PlainQuick, Quick
 from kcache.route import Key, Router
 from kcache.ttl import Ttl, seconds
@@ -53,7 +54,8 @@ class Calls:
     _core: Core
     _ttl: float | None
     _router: Router[Any]
-    _flows: Plain | Namespaced
+    _flows: PlainFilling | Namespaced
+    _fills: ManyFills
     _quick: Quick
 
     def get(self, key: Key, default: Any = None) -> Any:
@@ -78,6 +80,8 @@ class Calls:
     def lookup(self, key: Key) -> Hit | Miss:
         """A `Hit` with the value, which is true, or a `Miss`, which is false.
 
+        A value that `get_or_set` keeps beyond its ttl is a stale hit here, and a miss to `get`.
+
         Raises:
             InvalidKey, NodeError: as for `get`.
 
@@ -89,8 +93,15 @@ class Calls:
             >>> cache.lookup("nothing"), cache.lookup("something")
             (Hit(value=None, stale=False), Miss())
         """
-        value = self.get(key, MISSING)
-        return MISS if value is MISSING else Hit(value)
+        try:
+            kept = self._fills.look(key)
+        except NodeError:
+            if self._core.raises:
+                raise
+            return MISS
+        if kept is None or kept.is_failure:
+            return MISS
+        return Hit(kept.value, stale=self._core.now() >= kept.fresh_until)
 
     def get_many(self, keys: Iterable[K]) -> dict[K, Any]:
         """The values of the entries that are there, by key.
@@ -191,7 +202,7 @@ class Calls:
         return self._run(self._flows.ttl(key), otherwise=None)
 
     def __contains__(self, key: Key) -> bool:
-        return bool(self.lookup(key))
+        return self.get(key, MISSING) is not MISSING
 
     def incr(
         self, key: Key, delta: int = 1, *, initial: int | None = None, ttl: Ttl | Unset = UNSET
@@ -273,7 +284,15 @@ class Calls:
         router = Router(wire_key, core.ring.index_for)
         forms = [form_of(node.kind, entries) for node in nodes]
         self._core, self._router = core, router
-        self._flows = Plain(nodes, router, forms, strict=core.raises)
+        leases = Path(core.prefix, ())
+        self._flows = PlainFilling(
+            nodes,
+            router,
+            forms,
+            strict=core.raises,
+            lease_key=lambda wire: leases.lease_key(leases.place(wire)),
+        )
+        self._fills = ManyFills(core, self._flows)
         self._quick = PlainQuick(self._flows, router, core.transport.ends, entries)
 
     def _use_namespace(self, core: Core, path: Path, entries: Entries) -> Namespaced:
@@ -288,6 +307,7 @@ class Calls:
             strict=core.raises,
         )
         self._core, self._router, self._flows = core, router, flows
+        self._fills = ManyFills(core, flows)
         self._quick = NamespaceQuick(
             flows, router, core.transport.ends, entries, path=path, known=core.known
         )

@@ -81,6 +81,11 @@ class Kept(NamedTuple):
     fresh_until: float = inf
     seconds: float = 0.0
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether it stands for an exception: it took less than no time."""
+        return self.seconds < 0
+
 
 class Marker(NamedTuple):
     """What lies in the place of an entry while somebody computes it. To readers it is a miss.

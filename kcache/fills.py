@@ -32,14 +32,15 @@ from kcache.refresher import Refresher
 from kcache.route import Key
 from kcache.sight import Sight
 
-__all__ = ["Fills", "Job"]
+__all__ = ["MARK_SIZE", "Fills", "Job"]
 
-_MARK_SIZE = 16
+MARK_SIZE = 16
+"""Bytes, at random."""
 _NONCE_SIZE = 8
 # Seconds between two looks at a lease of another process, and their share of the time waited.
 _SHORTEST, _LONGEST, _SHARE = 0.002, 0.1, 0.05
 _FAILURE: Final = -1.0
-"""The seconds that it took to compute what stands for an exception."""
+"""The seconds of what stands for an exception; it is stale from the beginning."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,15 @@ class Fills:
         self._flights = Flights()
         self._refresher = Refresher()
 
+    def look(self, key: Key) -> Kept | None:
+        """What there is under a key, fresh or stale.
+
+        Raises:
+            NodeError: the node failed.
+        """
+        sight: Sight[Any] = run(self._flows.sight(key), self._transport)
+        return sight.kept
+
     def get(self, job: Job) -> Any:
         """The value of an entry, fresh or stale; or computed.
 
@@ -89,7 +99,7 @@ class Fills:
             NodeError: the node failed, and calls raise.
         """
         try:
-            kept = run(self._flows.sight(job.key), self._transport).kept
+            kept = self.look(job.key)
         except NodeError:
             if self._core.raises:
                 raise
@@ -109,7 +119,7 @@ class Fills:
         """
         deadline = monotonic() + job.policy.wait
         while True:
-            mark = urandom(_MARK_SIZE)
+            mark = urandom(MARK_SIZE)
             # Before anybody can see the mark: who sees it finds the flight.
             self._flights.begin(mark)
             try:
@@ -137,7 +147,7 @@ class Fills:
 
     def renew(self, job: Job) -> Any:
         """Compute a value again that is there, unless somebody else does; MISSING if so."""
-        mark = urandom(_MARK_SIZE)
+        mark = urandom(MARK_SIZE)
         self._flights.begin(mark)
         marker = Marker(mark, self._core.now() + job.policy.lock_ttl)
         flow = self._flows.renewal(job.key, marker, lock_ttl=job.policy.lock_ttl)
@@ -185,7 +195,7 @@ class Fills:
         policy, kept = job.policy, sight.kept
         is_kept = (
             kept is not None
-            and kept.seconds != _FAILURE
+            and not kept.is_failure
             and self._core.now() < kept.fresh_until + policy.stale_on_error
         )
         error_ttl = None if is_kept else policy.error_ttl(error)
@@ -208,10 +218,11 @@ class Fills:
 
     def _filled(self, lease: Any, value: Any, ttl: float | None, dates: Dates | None) -> Flow[bool]:
         try:
-            return (yield from self._flows.fill(lease, value, ttl, dates))
+            is_stored: bool = yield from self._flows.fill(lease, value, ttl, dates)
         except EncodeError:
             yield from self._flows.release(lease)
             return False
+        return is_stored
 
     def _do(self, flow: Flow[Any]) -> None:
         """Do what need not succeed."""
@@ -222,7 +233,7 @@ class Fills:
         """The value to give at once, or MISSING; it may be computed again behind that."""
         policy, now = job.policy, self._core.now()
         value = self._current(job, kept)
-        if kept.seconds == _FAILURE:
+        if kept.is_failure:
             return value
         if value is MISSING:
             if now >= kept.fresh_until + policy.stale_ttl:
@@ -239,7 +250,7 @@ class Fills:
         """The value if it is fresh, else MISSING. It raises the exception that is kept instead."""
         if kept is None:
             return MISSING
-        if kept.seconds == _FAILURE:
+        if kept.is_failure:
             error = raised_by(kept.value, job.policy.errors)
             if error is not None:
                 raise error

@@ -207,6 +207,10 @@ class Namespaced(Versions):
         alive, touched = yield from self._with_life(key, lambda wire: Touch(wire, ttl))
         return bool(alive and touched)
 
+    def route(self, key: Key) -> tuple[int, Any]:
+        """The node of a key, and its place there: what is the same for keys that are the same."""
+        return self._router.route(key)
+
     def sight(self, key: Key) -> Flow[Sight[Lease]]:
         """What there is under a key, for whoever would compute it, without a lease."""
         return self.sight_at(*self._router.route(key))

@@ -60,6 +60,10 @@ class PlainFilling(Plain):
         super().__init__(nodes, router, forms, strict=strict)
         self._lease_key = lease_key
 
+    def route(self, key: Key) -> tuple[int, Any]:
+        """The node of a key, and its place there: what is the same for keys that are the same."""
+        return self._router.route(key)
+
     def sight(self, key: Key) -> Flow[Sight[PlainLease]]:
         """What there is under a key, for whoever would compute it, without a lease."""
         index, wire = self._router.route(key)
@@ -96,7 +100,7 @@ class PlainFilling(Plain):
         It raises EncodeError, and then the lease still stands.
         """
         form = self._forms[lease.node]
-        flags, data = form.dump(value, lease.wire)
+        flags, data = form.dump(value) if dates is None else form.dump_dated(value, dates)
         item: Item = lease.wire, data, flags
         give_up = Delete((lease.beside,))
         if len(data) > MAX_VALUE:

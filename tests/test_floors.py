@@ -47,6 +47,7 @@ FLOORS = {
     "kcache.core": 4,
     "kcache.executor": 4,
     "kcache.fills": 4,
+    "kcache.fills_many": 4,
     "kcache.flights": 4,
     "kcache.refresher": 4,
     "kcache.memory": 4,
@@ -55,6 +56,7 @@ FLOORS = {
     "kcache.quick": 4,
     "kcache.cache": 5,
     "kcache.calls": 5,
+    "kcache.fill_calls": 5,
     "kcache.cli": 5,
     "kcache.__main__": 5,
     # The package itself only gathers the public names.
