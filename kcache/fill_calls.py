@@ -93,7 +93,8 @@ class FillCalls(Calls):
     def _filled(
         self, key: Key, factory: Callable[[], Any], ttl: float | None, policy: Policy
     ) -> Any:
-        if policy.is_simple:
+        # To compute early, one has to know how old a value is, which the direct path does not tell.
+        if not policy.early:
             try:
                 value = self._quick.get(key)
                 if value is UNDONE:
@@ -104,5 +105,5 @@ class FillCalls(Calls):
                 return factory()
             if value is not MISSING:
                 return value
-            return self._fills.compute(Job(key, factory, ttl, policy))
-        return self._fills.get(Job(key, factory, ttl, policy))
+        job = Job(key, factory, ttl, policy)
+        return self._fills.compute(job) if policy.is_simple else self._fills.get(job)

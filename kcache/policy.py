@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import inf, log
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, TypedDict
@@ -119,6 +120,20 @@ def policy_of(options: FillOptions) -> Policy:
     """
     if not options:
         return DEFAULT
+    try:
+        # To check takes longer than a hit in memory.
+        return _remembered(tuple(options.items()))
+    except TypeError:
+        # One cannot be hashed.
+        return _checked(options)
+
+
+@lru_cache(256)
+def _remembered(options: tuple[tuple[str, Any], ...]) -> Policy:
+    return _checked(dict(options))
+
+
+def _checked(options: Mapping[str, Any]) -> Policy:
     unknown = options.keys() - FillOptions.__annotations__.keys()
     if unknown:
         raise ConfigurationError(
