@@ -14,6 +14,7 @@ from kcache.compress import Compression
 from kcache.core import Core
 from kcache.entry import Entries
 from kcache.errors import ConfigurationError, InvalidKey
+from kcache.events import Counts, Journal, Listener
 from kcache.executor import run
 from kcache.fill_calls import FillCalls
 from kcache.invalidation import Invalidation
@@ -115,13 +116,15 @@ class Cache(FillCalls):
         ring = _ring_of(self._configuration["nodes"], dialect, options)
         now = clock or time
         self._entries = Entries(codec or SafeCodec(), compression or Compression(), now=now)
+        journal = Journal()
         core = Core(
             ring,
-            Transport(ring.nodes, timeout, self._store_opener()),
+            Transport(ring.nodes, timeout, self._store_opener(), journal),
             Known(len(ring.nodes)),
             checked_prefix(prefix),
             raises=on_error == "raise",
             now=now,
+            journal=journal,
         )
         self._names = () if namespace is None else (namespace,)
         self._own: Namespaced | None = None
@@ -192,12 +195,43 @@ class Cache(FillCalls):
                 "this cache has no namespace: open it with namespace=, or invalidate one of "
                 "cache.namespace(...); flush_nodes() empties the servers"
             )
-        return invalidated(self._core, self._own)
+        return invalidated(self._core, self._own, self._account)
 
     @property
     def ring(self) -> Ring:
         """The ring of the nodes. It hashes the keys that go out."""
         return self._core.ring
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call a function for every event in this process: see `kcache.events`.
+
+        Args:
+            listener: is called in the thread in which it happened, and should be quick.
+
+        Returns:
+            What ends it.
+
+        Example:
+            >>> cache = Cache()
+            >>> end = cache.listen(print)
+            >>> cache.get("a")
+            Missed(names=(), key='a')
+            >>> end()
+        """
+        return self._core.journal.listen(listener)
+
+    def stats(self) -> dict[tuple[str | bytes, ...], Counts]:
+        """How often things happened in this process, by namespace; `()` is for plain keys.
+
+        Example:
+            >>> cache = Cache()
+            >>> cache.get("a"), cache.set("a", 1), cache.get("a")
+            (None, True, 1)
+            >>> counts = cache.stats()[()]
+            >>> counts.hits, counts.misses, counts.stores
+            (1, 1, 1)
+        """
+        return self._core.journal.stats()
 
     def flush_nodes(self) -> bool:
         """Delete everything that the nodes hold, other programs' entries included.
@@ -284,7 +318,7 @@ class Namespace(FillCalls):
         Raises:
             InvalidationIncomplete: there are some, under `on_error="raise"`.
         """
-        return invalidated(self._core, self._own)
+        return invalidated(self._core, self._own, self._account)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Namespace):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import urandom
 from time import time
 
+from kcache.events import Journal
 from kcache.known import Known
 from kcache.net.transport import Transport
 from kcache.record import TOKEN_SIZE
@@ -26,6 +27,7 @@ class Core:
         prefix: of the keys of namespaces and records.
         raises: whether calls raise where a node fails.
         now: Unix time in seconds.
+        journal: of what happens.
     """
 
     ring: Ring
@@ -34,6 +36,7 @@ class Core:
     prefix: bytes
     raises: bool
     now: Callable[[], float] = time
+    journal: Journal = field(default_factory=Journal)
 
 
 def fresh_token() -> bytes:

@@ -104,6 +104,9 @@ class FillCalls(Calls):
                     raise
                 return factory()
             if value is not MISSING:
+                self._account.hit(key)
                 return value
-        job = Job(key, factory, ttl, policy)
-        return self._fills.compute(job) if policy.is_simple else self._fills.get(job)
+            if policy.is_simple:
+                self._account.miss(key)
+                return self._fills.compute(Job(key, factory, ttl, policy))
+        return self._fills.get(Job(key, factory, ttl, policy))

@@ -20,6 +20,7 @@ from typing import Any, Final
 from kcache.core import Core
 from kcache.entry import Kept, Marker
 from kcache.errors import EncodeError, NodeError
+from kcache.events import Account
 from kcache.executor import run
 from kcache.failures import failure_of, raised_by
 from kcache.flights import Failed, Flights, Landed
@@ -66,6 +67,7 @@ class Fills:
     Args:
         core: the fleet.
         flows: of the place.
+        account: of the place.
         chance: gives random numbers from 0 up to 1.
     """
 
@@ -73,12 +75,14 @@ class Fills:
         self,
         core: Core,
         flows: Namespaced | PlainFilling,
+        account: Account,
         chance: Callable[[], float] = random,
     ) -> None:
         self._core = core
         self._transport = core.transport
         # Leases of either kind are only handed on.
         self._flows: Any = flows
+        self._account = account
         self._chance = chance
         self._flights = Flights()
         self._refresher = Refresher()
@@ -105,7 +109,10 @@ class Fills:
                 raise
             return job.factory()
         value = MISSING if kept is None else self._served(job, kept)
-        return self.compute(job) if value is MISSING else value
+        if value is MISSING:
+            self._account.miss(job.key)
+            return self.compute(job)
+        return value
 
     def compute(self, job: Job, *, always: bool = False) -> Any:
         """Compute a value and store it, or wait for whoever does.
@@ -181,12 +188,15 @@ class Fills:
             value = job.factory()
         except Exception as error:
             if self._fell_back(job, sight, mark, error):
+                self._account.stale(job.key)
                 return sight.kept.value if sight.kept else None
             raise
         except BaseException:
             self._do(self._flows.release(sight.lease))
             raise
-        self._do(self._stored(job, sight.lease, value, monotonic() - begun))
+        seconds = monotonic() - begun
+        self._account.computed(job.key, seconds)
+        self._do(self._stored(job, sight.lease, value, seconds))
         self._flights.end(mark, Landed(value))
         return value
 
@@ -203,7 +213,7 @@ class Fills:
             self._do(self._flows.release(sight.lease))
         else:
             dates = Dates(-inf, _FAILURE, urandom(_NONCE_SIZE))
-            self._do(self._filled(sight.lease, failure_of(error), error_ttl, dates))
+            self._do(self._filled(job.key, sight.lease, failure_of(error), error_ttl, dates))
         landed = Landed(kept.value) if is_kept and kept is not None else Failed(error)
         self._flights.end(mark, landed)
         return is_kept
@@ -212,16 +222,21 @@ class Fills:
         policy = job.policy
         ttl = policy.shortened(job.ttl, self._chance())
         if ttl is None or not policy.is_dated:
-            return self._filled(lease, value, ttl, None)
+            return self._filled(job.key, lease, value, ttl, None)
         dates = Dates(self._core.now() + ttl, seconds, urandom(_NONCE_SIZE))
-        return self._filled(lease, value, ttl + policy.keeps, dates)
+        return self._filled(job.key, lease, value, ttl + policy.keeps, dates)
 
-    def _filled(self, lease: Any, value: Any, ttl: float | None, dates: Dates | None) -> Flow[bool]:
+    def _filled(
+        self, key: Key, lease: Any, value: Any, ttl: float | None, dates: Dates | None
+    ) -> Flow[bool]:
         try:
             is_stored: bool = yield from self._flows.fill(lease, value, ttl, dates)
-        except EncodeError:
+        except EncodeError as error:
+            self._account.not_stored(key, f"{error}")
             yield from self._flows.release(lease)
             return False
+        if is_stored:
+            self._account.stored(key)
         return is_stored
 
     def _do(self, flow: Flow[Any]) -> None:
@@ -238,8 +253,11 @@ class Fills:
         if value is MISSING:
             if now >= kept.fresh_until + policy.stale_ttl:
                 return MISSING
-        elif not policy.is_due(kept.fresh_until, kept.seconds, now, self._chance()):
-            return value
+            self._account.stale(job.key)
+        else:
+            self._account.hit(job.key)
+            if not policy.is_due(kept.fresh_until, kept.seconds, now, self._chance()):
+                return value
         if policy.refresh == "caller":
             value = self.renew(job)
             return kept.value if value is MISSING else value

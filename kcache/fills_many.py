@@ -84,6 +84,7 @@ class ManyFills(Fills):
                 continue
             value = MISSING if sight.kept is None else self._served(job, sight.kept)
             if value is MISSING:
+                self._account.miss(job.key)
                 missing.append(job)
             else:
                 found[job.key] = value
@@ -134,6 +135,8 @@ class ManyFills(Fills):
             self._all(self._flows.release(each.lease) for each in won)
             raise
         seconds = monotonic() - begun
+        for each in won:
+            self._account.computed(each.job.key, seconds / len(won))
         self._all(self._ended(each, values, seconds) for each in won)
         for each in won:
             if each.job.key in values:

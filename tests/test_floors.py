@@ -27,6 +27,7 @@ FLOORS = {
     "kcache.codec": 2,
     "kcache.compress": 2,
     "kcache.entry": 2,
+    "kcache.events": 2,
     "kcache.failures": 2,
     "kcache.frame": 2,
     "kcache.key": 2,

@@ -181,6 +181,7 @@ class Leg:
     def fail(self, error: NodeError) -> None:
         """End it, and close the connection."""
         self._outcome = error
+        self.pool.report(error)
         self.abandon()
 
     def abandon(self) -> None:
