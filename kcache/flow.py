@@ -16,13 +16,15 @@ from kcache.command import Answers, Batch, Command, Flush, Item, Refused, Reply
 from kcache.errors import NodeError, NodeRefused
 from kcache.node import Node
 
-__all__ = ["MAX_COUNT", "MAX_VALUE", "MISSING", "Flow", "Flows", "fitting", "together"]
+__all__ = ["LARGE", "MAX_COUNT", "MAX_VALUE", "MISSING", "Flow", "Flows", "fitting", "together"]
 
 T = TypeVar("T")
 Flow: TypeAlias = Generator[Batch, Answers, T]
 
 MAX_VALUE: Final = 64 * 2**20
 """Bytes. No node would give back more: the parsers refuse it."""
+LARGE: Final = 2**18
+"""Bytes. A node may end the connection over a value as large as that, instead of refusing it."""
 MAX_COUNT: Final = 2**63 - 1
 
 MISSING: Final = object()
