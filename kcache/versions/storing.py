@@ -8,7 +8,7 @@ from typing import Any
 from kcache.command import Command, Condition, Delete, Get, Gets, Item, Set, SetIf
 from kcache.entry import FRAME_FLAGS
 from kcache.errors import NodeError
-from kcache.flow import LARGE, MAX_VALUE, Flow, fitting
+from kcache.flow import LARGE, Flow, fitting
 from kcache.namespace import Place
 from kcache.versions.reading import Reading, Tokens, joined
 
