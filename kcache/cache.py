@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from time import time
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 
-from kcache.calls import UNSET, Calls, Unset, invalidated
+from kcache.calls import UNSET, Unset, invalidated
 from kcache.codec import CodecName, SafeCodec, codec_of
 from kcache.compress import Compression
 from kcache.core import Core
 from kcache.entry import Entries
 from kcache.errors import ConfigurationError, InvalidKey
+from kcache.events import Counts, Journal, Listener
 from kcache.executor import run
+from kcache.fill_calls import FillCalls
 from kcache.invalidation import Invalidation
 from kcache.known import Known
 from kcache.memoize import Memoizes
@@ -40,7 +43,7 @@ _LONGEST_TIMEOUT = 10**6
 OnError = Literal["miss", "raise"]
 
 
-class Cache(Calls, Memoizes):
+class Cache(FillCalls, Memoizes):
     """A cache over a ring of nodes.
 
     Keys are `str` or `bytes`. Values keep their type: see `kcache.codec.SafeCodec` for what is
@@ -70,7 +73,8 @@ class Cache(Calls, Memoizes):
             least 16 bytes, such as `secrets.token_hex(32)`, `str` or `bytes`, or a list of them:
             the first one signs, and what any of them has signed is read. No message and no `repr`
             shows it. Other clients cannot read what is signed.
-        clock: of in-process nodes, in seconds, never going back; for tests.
+        clock: of in-process nodes, and of the age of values, in seconds, never going back; for
+            tests.
         **options: of the dialect, as for `Ring`.
 
     Raises:
@@ -123,13 +127,17 @@ class Cache(Calls, Memoizes):
         _check_parts(chosen, compression, clock)
         self._ttl = seconds(ttl)
         ring = _ring_of(self._configuration["nodes"], dialect, options)
-        self._entries = entries_of(chosen, compression or Compression(), signer_of(secret))
+        now = clock or time
+        self._entries = entries_of(chosen, compression or Compression(), signer_of(secret), now)
+        journal = Journal()
         core = Core(
             ring,
-            Transport(ring.nodes, timeout, self._store_opener()),
+            Transport(ring.nodes, timeout, self._store_opener(), journal),
             Known(len(ring.nodes)),
             checked_prefix(prefix),
             raises=on_error == "raise",
+            now=now,
+            journal=journal,
         )
         self._names = () if namespace is None else (namespace,)
         self._own: Namespaced | None = None
@@ -201,12 +209,43 @@ class Cache(Calls, Memoizes):
                 "this cache has no namespace: open it with namespace=, or invalidate one of "
                 "cache.namespace(...); flush_nodes() empties the servers"
             )
-        return invalidated(self._core, self._own)
+        return invalidated(self._core, self._own, self._account)
 
     @property
     def ring(self) -> Ring:
         """The ring of the nodes. It hashes the keys that go out."""
         return self._core.ring
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call a function for every event in this process: see `kcache.events`.
+
+        Args:
+            listener: is called in the thread in which it happened, and should be quick.
+
+        Returns:
+            What ends it.
+
+        Example:
+            >>> cache = Cache()
+            >>> end = cache.listen(print)
+            >>> cache.get("a")
+            Missed(names=(), key='a')
+            >>> end()
+        """
+        return self._core.journal.listen(listener)
+
+    def stats(self) -> dict[tuple[str | bytes, ...], Counts]:
+        """How often things happened in this process, by namespace; `()` is for plain keys.
+
+        Example:
+            >>> cache = Cache()
+            >>> cache.get("a"), cache.set("a", 1), cache.get("a")
+            (None, True, 1)
+            >>> counts = cache.stats()[()]
+            >>> counts.hits, counts.misses, counts.stores
+            (1, 1, 1)
+        """
+        return self._core.journal.stats()
 
     def flush_nodes(self) -> bool:
         """Delete everything that the nodes hold, other programs' entries included.
@@ -234,7 +273,7 @@ class Cache(Calls, Memoizes):
         return lambda node: open_store(node, clock)
 
 
-class Namespace(Calls, Memoizes):
+class Namespace(FillCalls, Memoizes):
     """A part of a cache that can be dropped at once, by any process, for all of them.
 
     Made by `Cache.namespace`. It has all calls of a cache, on entries of its own: no plain key
@@ -294,7 +333,7 @@ class Namespace(Calls, Memoizes):
         Raises:
             InvalidationIncomplete: there are some, under `on_error="raise"`.
         """
-        return invalidated(self._core, self._own)
+        return invalidated(self._core, self._own, self._account)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Namespace):

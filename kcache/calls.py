@@ -10,7 +10,9 @@ from typing import Any, Final, TypeVar
 from kcache.core import Core, fresh_token
 from kcache.entry import Entries
 from kcache.errors import InvalidationIncomplete, NodeError
+from kcache.events import Account
 from kcache.executor import run
+from kcache.fills_many import ManyFills
 from kcache.flow import MISSING, Flow
 from kcache.form import form_of
 from kcache.hit import MISS, Hit, Miss
@@ -20,8 +22,7 @@ from kcache.namespace import Path
 from kcache.namespaced import Namespaced
 from kcache.net.request import UNDONE
 from kcache.node import Node
-from kcache.plain import Plain
-from kcache.plain_signed import SignedPlain
+from kcache.plain_filling import PlainFilling, SignedFilling
 from kcache.quick import NamespaceQuick, PlainQuick, Quick
 from kcache.route import Key, Router
 from kcache.signed import SignedEntries
@@ -55,8 +56,10 @@ class Calls:
     _core: Core
     _ttl: float | None
     _router: Router[Any]
-    _flows: Plain | Namespaced
+    _flows: PlainFilling | Namespaced
+    _fills: ManyFills
     _quick: Quick
+    _account: Account
 
     def get(self, key: Key, default: Any = None) -> Any:
         """The value of an entry, or `default` if there is none.
@@ -75,10 +78,16 @@ class Calls:
             if self._core.raises:
                 raise
             return default
-        return default if value is MISSING else value
+        if value is MISSING:
+            self._account.miss(key)
+            return default
+        self._account.hit(key)
+        return value
 
     def lookup(self, key: Key) -> Hit | Miss:
         """A `Hit` with the value, which is true, or a `Miss`, which is false.
+
+        A value that `get_or_set` keeps beyond its ttl is a stale hit here, and a miss to `get`.
 
         Raises:
             InvalidKey, NodeError: as for `get`.
@@ -91,8 +100,18 @@ class Calls:
             >>> cache.lookup("nothing"), cache.lookup("something")
             (Hit(value=None, stale=False), Miss())
         """
-        value = self.get(key, MISSING)
-        return MISS if value is MISSING else Hit(value)
+        try:
+            kept = self._fills.look(key)
+        except NodeError:
+            if self._core.raises:
+                raise
+            return MISS
+        if kept is None or kept.is_failure:
+            self._account.miss(key)
+            return MISS
+        is_stale = self._core.now() >= kept.fresh_until
+        (self._account.stale if is_stale else self._account.hit)(key)
+        return Hit(kept.value, stale=is_stale)
 
     def get_many(self, keys: Iterable[K]) -> dict[K, Any]:
         """The values of the entries that are there, by key.
@@ -103,7 +122,10 @@ class Calls:
             InvalidKey: as for `get`.
             NodeError: a node failed, under `on_error="raise"`.
         """
-        return run(self._flows.get_many(_several(keys)), self._core.transport)
+        listed = list(_several(keys))
+        found = run(self._flows.get_many(listed), self._core.transport)
+        self._account.read_many(listed, found)
+        return found
 
     def set(self, key: Key, value: Any, ttl: Ttl | Unset = UNSET) -> bool:
         """Store a value; whether it was stored.
@@ -126,11 +148,15 @@ class Calls:
         life = self._ttl if ttl is UNSET else seconds(ttl)
         try:
             done = self._quick.set(key, value, life)
-            return done if isinstance(done, bool) else run(done, self._core.transport)
+            if not isinstance(done, bool):
+                done = run(done, self._core.transport)
         except NodeError:
             if self._core.raises:
                 raise
             return False
+        if done:
+            self._account.stored(key)
+        return done
 
     def set_many(self, values: Mapping[K, Any], ttl: Ttl | Unset = UNSET) -> list[K]:
         """Store values; the keys of those that were not stored.
@@ -140,7 +166,10 @@ class Calls:
             TypeError: `values` is no mapping.
             NodeError: a node failed, under `on_error="raise"`.
         """
-        return run(self._flows.set_many(_mapping(values), self._life(ttl)), self._core.transport)
+        given = _mapping(values)
+        lost = run(self._flows.set_many(given, self._life(ttl)), self._core.transport)
+        self._account.stored_many(given, lost)
+        return lost
 
     def add(self, key: Key, value: Any, ttl: Ttl | Unset = UNSET) -> bool:
         """Store a value where there is none, atomically; whether it was stored.
@@ -148,7 +177,7 @@ class Calls:
         Raises:
             InvalidKey, EncodeError, NodeError: as for `set`.
         """
-        return self._run(self._flows.add(key, value, self._life(ttl)), otherwise=False)
+        return self._stored(key, self._flows.add(key, value, self._life(ttl)))
 
     def replace(self, key: Key, value: Any, ttl: Ttl | Unset = UNSET) -> bool:
         """Store a value where there is one, atomically; whether it was stored.
@@ -156,7 +185,7 @@ class Calls:
         Raises:
             InvalidKey, EncodeError, NodeError: as for `set`.
         """
-        return self._run(self._flows.replace(key, value, self._life(ttl)), otherwise=False)
+        return self._stored(key, self._flows.replace(key, value, self._life(ttl)))
 
     def delete(self, key: Key) -> bool:
         """Delete an entry; whether it was there.
@@ -164,7 +193,10 @@ class Calls:
         Raises:
             InvalidKey, NodeError: as for `get`.
         """
-        return self._run(self._flows.delete(key), otherwise=False)
+        is_deleted = self._run(self._flows.delete(key), otherwise=False)
+        if is_deleted:
+            self._account.deleted(key)
+        return is_deleted
 
     def delete_many(self, keys: Iterable[Key]) -> int:
         """Delete entries; how many were there.
@@ -172,7 +204,9 @@ class Calls:
         Raises:
             InvalidKey, NodeError: as for `get_many`.
         """
-        return run(self._flows.delete_many(_several(keys)), self._core.transport)
+        count = run(self._flows.delete_many(_several(keys)), self._core.transport)
+        self._account.counts.deletes += count
+        return count
 
     def touch(self, key: Key, ttl: Ttl | Unset = UNSET) -> bool:
         """Give an entry another ttl, counted from now; whether it is there.
@@ -193,7 +227,7 @@ class Calls:
         return self._run(self._flows.ttl(key), otherwise=None)
 
     def __contains__(self, key: Key) -> bool:
-        return bool(self.lookup(key))
+        return self.get(key, MISSING) is not MISSING
 
     def incr(
         self, key: Key, delta: int = 1, *, initial: int | None = None, ttl: Ttl | Unset = UNSET
@@ -260,7 +294,7 @@ class Calls:
             >>> cache.cas("n", value + 1, token), cache.cas("n", value + 2, token)
             (True, False)
         """
-        return self._run(self._flows.cas(key, value, token, self._life(ttl)), otherwise=False)
+        return self._stored(key, self._flows.cas(key, value, token, self._life(ttl)))
 
     def node_for(self, key: Key) -> Node:
         """The node that owns a key.
@@ -275,8 +309,17 @@ class Calls:
         router = Router(wire_key, core.ring.index_for)
         forms = [form_of(node.kind, entries) for node in nodes]
         self._core, self._router = core, router
-        kind = SignedPlain if isinstance(entries, SignedEntries) else Plain
-        self._flows = kind(nodes, router, forms, strict=core.raises)
+        leases = Path(core.prefix, ())
+        kind = SignedFilling if isinstance(entries, SignedEntries) else PlainFilling
+        self._flows = kind(
+            nodes,
+            router,
+            forms,
+            strict=core.raises,
+            lease_key=lambda wire: leases.lease_key(leases.place(wire)),
+        )
+        self._account = Account((), core.journal)
+        self._fills = ManyFills(core, self._flows, self._account)
         self._quick = PlainQuick(self._flows, router, core.transport.ends, entries)
 
     def _use_namespace(self, core: Core, path: Path, entries: Entries) -> Namespaced:
@@ -291,10 +334,18 @@ class Calls:
             strict=core.raises,
         )
         self._core, self._router, self._flows = core, router, flows
+        self._account = Account(path.names, core.journal)
+        self._fills = ManyFills(core, flows, self._account)
         self._quick = NamespaceQuick(
             flows, router, core.transport.ends, entries, path=path, known=core.known
         )
         return flows
+
+    def _stored(self, key: Key, flow: Flow[bool]) -> bool:
+        is_stored = self._run(flow, otherwise=False)
+        if is_stored:
+            self._account.stored(key)
+        return is_stored
 
     def _life(self, ttl: Ttl | Unset) -> float | None:
         return self._ttl if ttl is UNSET else seconds(ttl)
@@ -308,7 +359,7 @@ class Calls:
             return otherwise
 
 
-def invalidated(core: Core, flows: Namespaced) -> Invalidation:
+def invalidated(core: Core, flows: Namespaced, account: Account) -> Invalidation:
     """Invalidate a namespace.
 
     Raises:
@@ -316,6 +367,7 @@ def invalidated(core: Core, flows: Namespaced) -> Invalidation:
     """
     failures = run(flows.invalidate(), core.transport)
     pending = tuple(failure.node for failure in failures)
+    account.invalidated(pending)
     if pending and core.raises:
         raise InvalidationIncomplete(pending, failures[0].reason) from failures[0]
     return Invalidation(not pending, pending)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from os import urandom
+from time import time
 
+from kcache.events import Journal
 from kcache.known import Known
 from kcache.net.transport import Transport
 from kcache.record import TOKEN_SIZE
@@ -23,6 +26,8 @@ class Core:
         known: the version tokens that were seen there.
         prefix: of the keys of namespaces and records.
         raises: whether calls raise where a node fails.
+        now: Unix time in seconds.
+        journal: of what happens.
     """
 
     ring: Ring
@@ -30,6 +35,8 @@ class Core:
     known: Known
     prefix: bytes
     raises: bool
+    now: Callable[[], float] = time
+    journal: Journal = field(default_factory=Journal)
 
 
 def fresh_token() -> bytes:

@@ -59,6 +59,11 @@ class Entries(Framed):
         '5'
     """
 
+    def stamp_of_plain(self, wire: bytes) -> bytes:
+        """What binds a frame to its plain key: nothing, here."""
+        del wire
+        return b""
+
     def to_memcached(self, value: Any, _wire: bytes = b"", /) -> tuple[int, bytes]:
         """Give flags and data for a plain key.
 

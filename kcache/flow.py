@@ -9,20 +9,22 @@ wants to know.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from kcache.command import Answers, Batch, Command, Flush, Item, Refused, Reply
 from kcache.errors import NodeError, NodeRefused
 from kcache.node import Node
 
-__all__ = ["MAX_COUNT", "MAX_VALUE", "MISSING", "Flow", "Flows", "fitting"]
+__all__ = ["LARGE", "MAX_COUNT", "MAX_VALUE", "MISSING", "Flow", "Flows", "fitting", "together"]
 
 T = TypeVar("T")
 Flow: TypeAlias = Generator[Batch, Answers, T]
 
 MAX_VALUE: Final = 64 * 2**20
 """Bytes. No node would give back more: the parsers refuse it."""
+LARGE: Final = 2**18
+"""Bytes. A node may end the connection over a value as large as that, instead of refusing it."""
 MAX_COUNT: Final = 2**63 - 1
 
 MISSING: Final = object()
@@ -101,3 +103,52 @@ class Flows:
 def fitting(items: Iterable[Item]) -> list[Item]:
     """The items that are not too large for any node."""
     return [item for item in items if len(item[1]) <= MAX_VALUE]
+
+
+def together(flows: Sequence[Flow[T]]) -> Flow[list[T | NodeError]]:
+    """Several flows as one, each round trip of all of them at once.
+
+    Returns:
+        What each of them returns, or the NodeError that it raises.
+    """
+    results: list[T | NodeError | None] = [None] * len(flows)
+    answers: list[Answers | None] = [None] * len(flows)
+    going = dict(enumerate(flows))
+    while going:
+        batches: dict[int, Batch] = {}
+        for number, flow in list(going.items()):
+            try:
+                batches[number] = flow.send(answers[number])  # type: ignore[arg-type]  # the first
+            except StopIteration as end:
+                results[number] = end.value
+                del going[number]
+            except NodeError as error:
+                results[number] = error
+                del going[number]
+        if batches:
+            answers = _shared(batches, (yield _merged(batches)), len(flows))
+    return results  # type: ignore[return-value]  # none is left
+
+
+def _merged(batches: Mapping[int, Batch]) -> Batch:
+    merged: dict[int, list[Command]] = {}
+    for batch in batches.values():
+        for index, commands in batch.items():
+            merged.setdefault(index, []).extend(commands)
+    return merged
+
+
+def _shared(batches: Mapping[int, Batch], answers: Answers, count: int) -> list[Answers | None]:
+    """The answers to each batch, from those to all of them."""
+    shared: list[Answers | None] = [None] * count
+    taken: dict[int, int] = {}
+    for number, batch in batches.items():
+        own: dict[int, list[Reply] | NodeError] = {}
+        for index, commands in batch.items():
+            replies, at = answers[index], taken.get(index, 0)
+            taken[index] = at + len(commands)
+            own[index] = (
+                replies if isinstance(replies, NodeError) else replies[at : at + len(commands)]
+            )
+        shared[number] = own
+    return shared

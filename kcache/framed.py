@@ -26,6 +26,7 @@ __all__ = [
     "Kept",
     "Marker",
     "Prepared",
+    "long_ago",
     "read_int",
     "read_text",
 ]
@@ -60,6 +61,11 @@ class Kept(NamedTuple):
     fresh_until: float = inf
     seconds: float = 0.0
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether it stands for an exception: it took less than no time."""
+        return self.seconds < 0
+
 
 class Marker(NamedTuple):
     """What lies in the place of an entry while somebody computes it. To readers it is a miss.
@@ -82,7 +88,8 @@ def _read_marker(payload: bytes) -> Marker:
     return Marker(payload[_until.size :], *_until.unpack_from(payload))
 
 
-def _always() -> float:
+def long_ago() -> float:
+    """A clock by which nothing is stale."""
     return -inf
 
 
@@ -108,7 +115,7 @@ class Framed:
     codec: Codec = field(default_factory=SafeCodec)
     compression: Compression = field(default_factory=Compression)
     version: int = frame.VERSIONS[-1]
-    now: Callable[[], float] = _always
+    now: Callable[[], float] = long_ago
     signer: Signer | None = None
     _sign: frame.Sign | None = field(init=False, repr=False, compare=False)
     _check: frame.Check | None = field(init=False, repr=False, compare=False)

@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import TypeAlias
 
@@ -82,6 +82,24 @@ class MemoryStore:
             # Deleted or evicted meanwhile; what was read was live when it was read.
             pass
         return entry
+
+    def get_many(self, keys: Iterable[bytes]) -> list[Stored | None]:
+        """The live entries under some keys, at less cost than one by one."""
+        entries, now = self._entries, self.clock()
+        found: list[Stored | None] = []
+        for key in keys:
+            entry = entries.get(key)
+            if entry is not None:
+                if entry[3] <= now:
+                    self._drop_expired(key, entry)
+                    entry = None
+                else:
+                    try:  # noqa: SIM105 - as in `get`
+                        entries.move_to_end(key)
+                    except KeyError:
+                        pass
+            found.append(entry)
+        return found
 
     def store(self, key: bytes, data: bytes, flags: int, ttl: float | None) -> bool:
         """Store an entry.

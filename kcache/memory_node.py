@@ -38,7 +38,7 @@ def execute(store: MemoryStore, commands: Sequence[Command]) -> list[Reply]:
 
 
 def _get(store: MemoryStore, command: Get) -> list[Hit]:
-    found = ((key, store.get(key)) for key in command.keys)
+    found = zip(command.keys, store.get_many(command.keys), strict=True)
     return [(key, entry[1], entry[0]) for key, entry in found if entry is not None]
 
 

@@ -7,14 +7,15 @@ from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from kcache.command import Command, Condition, Delete, SetIf, Token, Touch, Ttl
-from kcache.entry import FRAME_FLAGS, Entries, Kept, Marker
+from kcache.entry import FRAME_FLAGS, Entries, Marker
 from kcache.errors import NodeError, NotACounter
 from kcache.flow import MAX_COUNT, MISSING, Flow
 from kcache.known import Known
 from kcache.namespace import Path, Place
 from kcache.node import Node
 from kcache.route import Key, Router
-from kcache.versions import Change, Sight, Versions, joined
+from kcache.sight import Sight
+from kcache.versions import Change, Lease, Versions, joined
 
 __all__ = ["Namespaced", "VersionToken"]
 
@@ -206,16 +207,20 @@ class Namespaced(Versions):
         alive, touched = yield from self._with_life(key, lambda wire: Touch(wire, ttl))
         return bool(alive and touched)
 
-    def kept(self, key: Key) -> Flow[Kept | None]:
-        """The value that is alive, fresh or stale."""
-        return self.kept_at(*self._router.route(key))
+    def route(self, key: Key) -> tuple[int, Any]:
+        """The node of a key, and its place there: what is the same for keys that are the same."""
+        return self._router.route(key)
 
-    def lease(self, key: Key, marker: Marker, *, now: float, lock_ttl: float) -> Flow[Sight]:
+    def sight(self, key: Key) -> Flow[Sight[Lease]]:
+        """What there is under a key, for whoever would compute it, without a lease."""
+        return self.sight_at(*self._router.route(key))
+
+    def lease(self, key: Key, marker: Marker, *, now: float, lock_ttl: float) -> Flow[Sight[Lease]]:
         """Take the lease on an entry that is not there."""
         return self.lease_at(*self._router.route(key), marker, now=now, lock_ttl=lock_ttl)
 
-    def renewal(self, key: Key, marker: Marker, *, lock_ttl: float) -> Flow[Sight]:
-        """Take the lease on an entry that is there."""
+    def renewal(self, key: Key, marker: Marker, *, lock_ttl: float) -> Flow[Sight[Lease]]:
+        """Take the lease on an entry that is there, and stale."""
         return self.renewal_at(*self._router.route(key), marker, lock_ttl=lock_ttl)
 
     def _with_life(self, key: Key, command_for: Callable[[bytes], Command]) -> Flow[Any]:

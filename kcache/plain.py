@@ -29,7 +29,7 @@ from kcache.command import (
 )
 from kcache.entry import INT_FLAGS
 from kcache.errors import DecodeError, NodeError, NodeRefused, NotACounter
-from kcache.flow import MAX_COUNT, MAX_VALUE, MISSING, Flow, Flows, fitting
+from kcache.flow import LARGE, MAX_COUNT, MAX_VALUE, MISSING, Flow, Flows, fitting
 from kcache.form import Form
 from kcache.node import Node
 from kcache.route import Key, Router
@@ -246,6 +246,9 @@ class Plain(Flows):
             refused = self._reply(index, answers, failures) if index in batch else ()
             if refused is None:
                 lost += [(index, wire) for wire, _, _ in listed]
+                # If it has ended the connection over one of these, what was there is there still.
+                large = [wire for wire, data, _ in listed if len(data) > LARGE]
+                doomed |= {index: large} if large else {}
             elif wires := self._refused(index, refused, listed, failures):
                 doomed[index] = wires
                 lost += [(index, wire) for wire in wires]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from math import inf, log
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, TypedDict
@@ -57,7 +58,7 @@ class Policy:
     lock_ttl: float = 30.0
     wait: float = 10.0
     jitter: float = 0.0
-    errors: Mapping[type[Exception], float] = MappingProxyType({})
+    errors: Mapping[type[Exception], float] = field(default_factory=lambda: MappingProxyType({}))
     refresh: Refresh = BACKGROUND
 
     @property
@@ -69,6 +70,11 @@ class Policy:
     def is_dated(self) -> bool:
         """Whether the age of values matters."""
         return bool(self.keeps or self.early)
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether an entry is a value, and good for as long as it is there."""
+        return not (self.keeps or self.early or self.errors)
 
     def shortened(self, ttl: float | None, chance: float) -> float | None:
         """A ttl with jitter.
@@ -114,6 +120,20 @@ def policy_of(options: FillOptions) -> Policy:
     """
     if not options:
         return DEFAULT
+    try:
+        # To check takes longer than a hit in memory.
+        return _remembered(tuple(options.items()))
+    except TypeError:
+        # One cannot be hashed.
+        return _checked(options)
+
+
+@lru_cache(256)
+def _remembered(options: tuple[tuple[str, Any], ...]) -> Policy:
+    return _checked(dict(options))
+
+
+def _checked(options: Mapping[str, Any]) -> Policy:
     unknown = options.keys() - FillOptions.__annotations__.keys()
     if unknown:
         raise ConfigurationError(

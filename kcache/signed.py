@@ -6,6 +6,7 @@ entries there; on a plain key it is a digest of the wire key.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from kcache.compress import Compression
 from kcache.entry import FRAME_FLAGS, Entries
 from kcache.errors import DecodeError
+from kcache.framed import long_ago
 from kcache.protocols import Codec
 from kcache.signer import Signer
 
@@ -31,6 +33,10 @@ def stamp_of(wire: bytes) -> bytes:
 
 class SignedEntries(Entries):
     """The same as `Entries`, with a signer."""
+
+    def stamp_of_plain(self, wire: bytes) -> bytes:
+        """What binds a frame to its plain key."""
+        return stamp_of(wire)
 
     def to_memcached(self, value: Any, wire: bytes = b"", /) -> tuple[int, bytes]:
         """Give flags and data for a plain key.
@@ -67,11 +73,16 @@ class SignedEntries(Entries):
         return self.unframe_stamped(data, stamp_of(wire))
 
 
-def entries_of(codec: Codec, compression: Compression, signer: Signer | None) -> Entries:
+def entries_of(
+    codec: Codec,
+    compression: Compression,
+    signer: Signer | None,
+    now: Callable[[], float] = long_ago,
+) -> Entries:
     """The entries of a cache, signed where there is a signer.
 
     Raises:
         ConfigurationError: a codec that is not used without one.
     """
     kind = Entries if signer is None else SignedEntries
-    return kind(codec, compression, signer=signer)
+    return kind(codec, compression, signer=signer, now=now)

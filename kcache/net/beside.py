@@ -62,25 +62,28 @@ def beside_on(end: MemoryStore | Pool, others: Wires) -> Beside:
 
 class _MemoryBeside:
     def __init__(self, store: MemoryStore, others: Wires) -> None:
-        self._get, self._put = store.get, store.store
+        self._get, self._put = store.get_many, store.store
         self._others = others
         self._seen: tuple[list[Stored | None], Found] = ([], ())
 
     def read(self, wire: bytes) -> Any:
-        entry = self._get(wire)
-        return None if entry is None else entry[0], self._found()
+        entry, *stored = self._get((wire, *self._others))
+        seen, found = self._seen
+        if stored != seen:
+            found = self._note(stored)
+        return None if entry is None else entry[0], found
 
     def store(self, item: Item, ttl: float | None) -> Any:
         wire, data, flags = item
-        found = self._found()
-        return found if self._put(wire, data, flags, ttl) else UNDONE
-
-    def _found(self) -> Found:
-        stored = list(map(self._get, self._others))
+        stored = self._get(self._others)
         seen, found = self._seen
         if stored != seen:
-            found = tuple([None if entry is None else entry[0] for entry in stored])
-            self._seen = stored, found
+            found = self._note(stored)
+        return found if self._put(wire, data, flags, ttl) else UNDONE
+
+    def _note(self, stored: list[Stored | None]) -> Found:
+        found = tuple([None if entry is None else entry[0] for entry in stored])
+        self._seen = stored, found
         return found
 
 

@@ -6,6 +6,7 @@ from time import monotonic
 
 from kcache.command import Refused, Reply
 from kcache.errors import ConnectFailed, NodeError, NodeRefused, ProtocolError, TimedOut
+from kcache.flow import LARGE
 from kcache.interruption import is_of_handler
 from kcache.net.connection import WOULD_BLOCK, Connection
 from kcache.net.pool import Pool
@@ -168,19 +169,22 @@ class Leg:
             self.abandon()
             raise error
         connection = self.connection
-        says_nothing = connection is not None and (connection.is_used or connection.fd < 0)
+        is_old = connection is not None and (connection.is_used or connection.fd < 0)
+        # A node that takes no value so large may end the connection instead of saying so.
+        says_nothing = is_old or len(self.talk.request) > LARGE
         node = self.pool.node
-        failure = ConnectFailed(node, lost(error, node, is_new=not says_nothing))
+        failure = ConnectFailed(node, lost(error, node, is_new=not is_old))
         self.fail(failure)
         if says_nothing:
             self.pool.drop()
-            self.may_repeat = self.talk.is_harmless
+            self.may_repeat = is_old and self.talk.is_harmless
         else:
             self.pool.fail(failure)
 
     def fail(self, error: NodeError) -> None:
         """End it, and close the connection."""
         self._outcome = error
+        self.pool.report(error)
         self.abandon()
 
     def abandon(self) -> None:

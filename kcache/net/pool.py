@@ -11,6 +11,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from kcache.errors import NodeError, NodeUnavailable, TimedOut
+from kcache.events import Journal, NodeDown, NodeFailed, NodeUp
 from kcache.net.connection import Connection
 from kcache.net.opening import Opener, opener_of
 from kcache.node import Node
@@ -56,6 +57,7 @@ class Pool:
     Args:
         node: of kind `redis` or `memcached`.
         timeout: seconds; of one wait.
+        journal: is told of failures, and of outages and their ends.
         watch: called while there is an outage, by every call that the pool refuses: it sees to it
             that somebody looks after the node, who ends in `recover`.
 
@@ -63,13 +65,20 @@ class Pool:
         quick: idle native connections. Their user pops them and appends them.
     """
 
-    def __init__(self, node: Node, timeout: float, watch: Callable[[Pool, Outage], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        timeout: float,
+        watch: Callable[[Pool, Outage], None],
+        journal: Journal | None = None,
+    ) -> None:
         self.node = node
         self.timeout = timeout
         self.quick: deque[Connection] = deque(maxlen=MAX_IDLE)
         self._others: deque[Connection] = deque(maxlen=MAX_IDLE)
         self._open: Opener = opener_of(node)
         self._watch = watch
+        self._journal = journal or Journal()
         # At most one, under the key "now": dictionaries have the atomic operations for that.
         self._outages: dict[str, Outage] = {}
         self._quiet_until = 0.0
@@ -145,14 +154,21 @@ class Pool:
         self.drop()
         if is_first:
             _log.warning("%s; it is left alone until it answers", error)
+            self._journal.tell(NodeDown(error))
             self._watch(self, outage)
 
     def complain(self, error: NodeError) -> None:
         """Log, now and then, that the node answers and is of no use: it is no outage."""
+        self.report(error)
         now = monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + _COMPLAINT_INTERVAL
             _log.warning("%s", error)
+
+    def report(self, error: NodeError) -> None:
+        """Tell of a call that failed."""
+        if self._journal.listeners:
+            self._journal.tell(NodeFailed(error))
 
     def recover(self, outage: Outage) -> bool:
         """The node answers again; whether that is the end of this outage."""
@@ -162,6 +178,7 @@ class Pool:
             return False
         del self._outages["now"]
         _log.info("node %s answers again", self.node.name)
+        self._journal.tell(NodeUp(self.node))
         return True
 
     def close(self) -> None:

@@ -115,6 +115,7 @@ class Requests:
             raise error
         if isinstance(error, TimeoutError):
             failure = TimedOut(self._pool.node, f"no answer within {self._pool.timeout:.3g} s")
+            self._pool.report(failure)
             self._pool.fail(failure)
             raise failure
         self._pool.drop()

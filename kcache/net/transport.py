@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from kcache.command import Answers, Batch, Reply
 from kcache.errors import NodeError
+from kcache.events import Journal
 from kcache.memory import MemoryStore
 from kcache.memory_node import execute
 from kcache.net.exchange import carry
@@ -32,6 +33,7 @@ class Transport:
         nodes: in the order of their indexes in batches.
         timeout: of a whole call, in seconds.
         store_of: opens in-process nodes.
+        journal: is told of failures.
 
     Raises:
         ConfigurationError: the library for a kind of node is not installed, or a file that TLS
@@ -39,13 +41,17 @@ class Transport:
     """
 
     def __init__(
-        self, nodes: Sequence[Node], timeout: float, store_of: Callable[[Node], MemoryStore]
+        self,
+        nodes: Sequence[Node],
+        timeout: float,
+        store_of: Callable[[Node], MemoryStore],
+        journal: Journal | None = None,
     ) -> None:
         self.timeout = timeout = min(timeout, _LONGEST)
         for node in nodes:
             check_tls(node)
         self.ends: tuple[End, ...] = tuple(
-            store_of(node) if node.kind == "memory" else Pool(node, timeout, watch)
+            store_of(node) if node.kind == "memory" else Pool(node, timeout, watch, journal)
             for node in nodes
         )
 

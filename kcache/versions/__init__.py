@@ -20,11 +20,11 @@ then invalidated.
 from __future__ import annotations
 
 from kcache.versions.changing import Change, Changing
-from kcache.versions.filling import Filling, Lease, Sight
+from kcache.versions.filling import Filling, Lease
 from kcache.versions.reading import RECORD_TTL, Seen, Tokens, joined
 from kcache.versions.storing import Storing
 
-__all__ = ["RECORD_TTL", "Change", "Lease", "Seen", "Sight", "Tokens", "Versions", "joined"]
+__all__ = ["RECORD_TTL", "Change", "Lease", "Seen", "Tokens", "Versions", "joined"]
 
 
 class Versions(Storing, Changing, Filling):

@@ -14,7 +14,7 @@ is still that very one: on memcached by its number, on Redis by its bytes, of wh
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kcache.command import (
     ABSENT,
@@ -28,14 +28,15 @@ from kcache.command import (
     SetIf,
     Token,
 )
-from kcache.entry import FRAME_FLAGS, Kept, Marker, Prepared
+from kcache.entry import FRAME_FLAGS, Kept, Marker
 from kcache.errors import DecodeError, NodeError, NodeRefused
 from kcache.flow import MAX_VALUE, Flow
 from kcache.frame import Dates
 from kcache.namespace import Place
+from kcache.sight import Sight
 from kcache.versions.reading import Reading, Tokens, is_whole, joined
 
-__all__ = ["Filling", "Lease", "Sight"]
+__all__ = ["Filling", "Lease"]
 
 _ATTEMPTS = 20
 
@@ -58,33 +59,22 @@ class Lease(NamedTuple):
     beside: bytes | None = None
 
 
-class Sight(NamedTuple):
-    """What a caller sees who would compute a value; one of these, or nothing at all.
-
-    Attributes:
-        lease: it may.
-        kept: the entry, which is alive, fresh or stale.
-        holder: the mark of somebody else who computes it.
-    """
-
-    lease: Lease | None = None
-    kept: Kept | None = None
-    holder: bytes | None = None
-
-
 class Filling(Reading):
     """Leases, and what is stored under them."""
 
-    def kept_at(self, index: int, place: Place) -> Flow[Kept | None]:
-        """The value that is alive, fresh or stale."""
-        found = yield from self._ask(index, self._reading(place))
+    def sight_at(self, index: int, place: Place) -> Flow[Sight[Lease]]:
+        """What there is, without a lease: the entry first."""
+        beside = self._path.lease_key(place)
+        found = yield from self._ask(index, Get((*self._reading(place).keys, beside)))
         held, tokens = self._taken_apart(index, found)
         kept = self._kept(place, held.get(place.key), tokens)
-        return None if kept is None or isinstance(kept.value, Marker) else kept
+        if kept is not None and isinstance(kept.value, Marker):
+            return Sight(holder=kept.value.mark)
+        return Sight(kept=kept, holder=held.get(beside))
 
     def lease_at(
         self, index: int, place: Place, marker: Marker, *, now: float, lock_ttl: float
-    ) -> Flow[Sight]:
+    ) -> Flow[Sight[Lease]]:
         """Take the lease on an entry that is not there.
 
         Records that are absent are installed: the computation may begin only after that.
@@ -124,7 +114,7 @@ class Filling(Reading):
 
     def renewal_at(
         self, index: int, place: Place, marker: Marker, *, lock_ttl: float
-    ) -> Flow[Sight]:
+    ) -> Flow[Sight[Lease]]:
         """Take the lease on an entry that is alive; see `lease_at`."""
         beside = self._path.lease_key(place)
         store = SetIf((beside, marker.mark, FRAME_FLAGS), lock_ttl, ABSENT)
@@ -146,14 +136,16 @@ class Filling(Reading):
         return Sight(kept=kept, holder=holders[0][2] if holders else None)
 
     def fill(
-        self, lease: Lease, value: Prepared, ttl: float | None, dates: Dates | None = None
+        self, lease: Lease, value: Any, ttl: float | None, dates: Dates | None = None
     ) -> Flow[bool]:
         """Store what was computed, if the lease still stands; whether it was, and is alive.
 
-        It is stored under the tokens of the lease, never under newer ones.
+        It is stored under the tokens of the lease, never under newer ones. It raises EncodeError,
+        and then the lease still stands.
         """
         place, index = lease.place, lease.node
-        data = self._entries.stamped(value, place.digest + lease.versions, dates)
+        prepared = self._entries.prepared(value)
+        data = self._entries.stamped(prepared, place.digest + lease.versions, dates)
         if len(data) > MAX_VALUE:
             yield from self.release(lease)
             return False

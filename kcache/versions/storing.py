@@ -8,7 +8,7 @@ from typing import Any
 from kcache.command import Command, Condition, Delete, Get, Gets, Item, Set, SetIf
 from kcache.entry import FRAME_FLAGS
 from kcache.errors import NodeError
-from kcache.flow import Flow, fitting
+from kcache.flow import LARGE, Flow, fitting
 from kcache.namespace import Place
 from kcache.versions.reading import Reading, Tokens, joined
 
@@ -49,6 +49,9 @@ class Storing(Reading):
             replies = self._replies(index, answers, failures)
             if replies is None:
                 lost += [(index, place) for place in items]
+                # If it has ended the connection over one of these, what was there is there still.
+                large = [key for key, data, _ in items.values() if len(data) > LARGE]
+                doomed |= {index: large} if large else {}
                 continue
             told = replies[1] if len(replies) > 1 else ()
             refused = set(self._refused(index, told, items.values(), failures))

@@ -194,3 +194,18 @@ def test_under_raise_a_redis_without_room_is_told_of(
         limit(0)
         assert cache.get("count") == 5
         assert in_step(cache)
+
+
+@pytest.mark.parametrize("names", [(), ("photos",)])
+def test_a_value_over_which_redis_ends_the_connection_takes_the_old_one_with_it(
+    names: tuple[str, ...],
+) -> None:
+    with redis(options=("--proto-max-bulk-len", "1mb")) as server, Cache([server.url]) as cache:
+        place = cache.namespace(*names) if names else cache
+        # It is random whether the node's answer comes before it ends the connection.
+        for _ in range(20):
+            assert place.set("k", "old")
+            assert not place.set("k", os.urandom(2**20).hex())
+            assert place.get("k") is None
+            # That was no outage.
+            assert place.set("other", 1)

@@ -23,7 +23,7 @@ from kcache.namespaced import Namespaced
 from kcache.node import Node
 from kcache.record import TOKEN_SIZE
 from kcache.route import Router
-from kcache.versions import Sight
+from kcache.sight import Sight
 from tests.versions.register import BUSY, MISSED
 from tests.versions.world import join, split
 
@@ -330,7 +330,7 @@ def _in_two_halves(name: str, flows: Namespaced, key: str, value: Any, memory: A
             return (yield from flows.cas(key, value, memory, None)), None
         case _:
             dates = Dates(inf, 0.0, flows._fresh()[-8:])  # noqa: SLF001 - as in a process
-            filled = yield from flows.fill(memory, ENTRIES.prepared(value), None, dates)
+            filled = yield from flows.fill(memory, value, None, dates)
             return filled, None
 
 
@@ -338,7 +338,7 @@ def _marker(flows: Namespaced) -> Marker:
     return Marker(flows._fresh(), inf)  # noqa: SLF001 - as in a process
 
 
-def _seen(sight: Sight) -> tuple[Any, Any]:
+def _seen(sight: Sight[Any]) -> tuple[Any, Any]:
     """The answer to a caller that would compute, and the lease if it may."""
     if sight.lease is not None:
         return MISSED if sight.kept is None else sight.kept.value, sight.lease

@@ -258,8 +258,13 @@ def _gets(_kind: str, register: Register, client: int, _part: Part) -> Moves:
 def _miss(_kind: str, register: Register, client: int, _part: Part) -> Moves:
     yield _finish(register, client, BUSY)
     if register.value is MISSING:
-        parts = tuple(part._replace(passed=part.phase == HIDDEN) for part in register.parts)
-        yield _noted(register._replace(parts=parts), client, MISSED)
+        # To try for the lease is enough to take the place of a store that is dead.
+        parts = tuple(
+            each._replace(passed=each.passed or each.phase == HIDDEN) for each in register.parts
+        )
+        tried = register._replace(parts=parts)
+        yield tried
+        yield _noted(tried, client, MISSED)
     else:
         yield _finish(register, client, register.value)
 

@@ -14,7 +14,6 @@ from kcache.entry import Marker
 from kcache.flow import MISSING, Flow
 from kcache.known import Known
 from kcache.namespaced import Namespaced
-from tests.versions.client import ENTRIES
 from tests.versions.fleet import Fleet
 from tests.versions.world import KINDS, Stored
 
@@ -82,7 +81,6 @@ def test_a_read_teaches_the_tokens(fleet: Fleet) -> None:
     assert len(fleet.batches) == 1
 
 
-FIVE = ENTRIES.prepared(5)
 marks = count()
 
 
@@ -104,7 +102,7 @@ def test_a_miss_installs_absent_records_in_one_round_trip_more(fleet: Fleet) -> 
     _, child = fleet.process()
     sight = leased(fleet, child)
     assert len(fleet.batches) == 2
-    assert fleet.run(child.fill(sight.lease, FIVE, None)) is True
+    assert fleet.run(child.fill(sight.lease, 5, None)) is True
     assert len(fleet.batches) == 1
     assert leased(fleet, child).kept.value == 5
     assert len(fleet.batches) == 1
@@ -199,10 +197,10 @@ def test_an_entry_with_fewer_tokens_is_a_miss(fleet: Fleet) -> None:
     lease = leased(fleet, child).lease
     versions = lease.versions
     for part in (b"", versions[:-16], versions[16:], versions[:-1], versions + versions[-16:]):
-        fleet.run(child.fill(lease._replace(versions=part), FIVE, None))
+        fleet.run(child.fill(lease._replace(versions=part), 5, None))
         assert fleet.run(child.get("a")) is MISSING
         lease = leased(fleet, child).lease
-    fleet.run(child.fill(lease, FIVE, None))
+    fleet.run(child.fill(lease, 5, None))
     assert fleet.run(child.get("a")) == 5
 
 
@@ -210,7 +208,7 @@ def test_a_computation_from_before_an_invalidation_is_not_seen_after_it(fleet: F
     parent, child = fleet.process()
     lease = leased(fleet, child).lease
     fleet.run(parent.invalidate())
-    assert fleet.run(child.fill(lease, FIVE, None)) is False
+    assert fleet.run(child.fill(lease, 5, None)) is False
     assert fleet.run(child.get("a")) is MISSING
 
 
@@ -227,7 +225,7 @@ def test_one_that_begins_while_an_invalidation_is_under_way_may_be_seen_after_it
     with pytest.raises(StopIteration) as end:
         invalidating.send(first | fleet.answers({1: batch[1]}))
     assert end.value.value == []
-    assert fleet.run(child.fill(lease, FIVE, None)) is True
+    assert fleet.run(child.fill(lease, 5, None)) is True
     assert fleet.run(child.get("a")) == 5
     assert fleet.run(child.get("b")) is MISSING
 

@@ -1,0 +1,315 @@
+"""Fills: what is missing is computed once, by one caller of one process.
+
+The lease on a key says who computes (`kcache.versions.filling`, `kcache.plain_filling`). The others
+wait for that caller, or are given the value that is stale. Without nodes everybody computes, and
+nobody waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from os import urandom
+from random import random
+from time import monotonic, sleep
+from typing import Any, Final
+
+from kcache.core import Core
+from kcache.entry import Kept, Marker
+from kcache.errors import EncodeError, NodeError
+from kcache.events import Account
+from kcache.executor import run
+from kcache.failures import failure_of, raised_by
+from kcache.flights import Failed, Flights, Landed
+from kcache.flow import MISSING, Flow
+from kcache.frame import Dates
+from kcache.namespaced import Namespaced
+from kcache.plain_filling import PlainFilling
+from kcache.policy import Policy
+from kcache.refresher import Refresher
+from kcache.route import Key
+from kcache.sight import Sight
+
+__all__ = ["MARK_SIZE", "Fills", "Job"]
+
+MARK_SIZE = 16
+"""Bytes, at random."""
+_NONCE_SIZE = 8
+# Seconds between two looks at a lease of another process, and their share of the time waited.
+_SHORTEST, _LONGEST, _SHARE = 0.002, 0.1, 0.05
+_FAILURE: Final = -1.0
+"""The seconds of what stands for an exception; it is stale from the beginning."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is wanted.
+
+    Attributes:
+        key: of the entry.
+        factory: computes its value.
+        ttl: of the entry, in seconds; None for no end.
+        policy: how to go about it.
+    """
+
+    key: Key
+    factory: Callable[[], Any]
+    ttl: float | None
+    policy: Policy
+
+
+class Fills:
+    """Computes what is missing, on plain keys or in a namespace.
+
+    Args:
+        core: the fleet.
+        flows: of the place.
+        account: of the place.
+        chance: gives random numbers from 0 up to 1.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        flows: Namespaced | PlainFilling,
+        account: Account,
+        chance: Callable[[], float] = random,
+    ) -> None:
+        self._core = core
+        self._transport = core.transport
+        # Leases of either kind are only handed on.
+        self._flows: Any = flows
+        self._account = account
+        self._chance = chance
+        self._flights = Flights()
+        self._refresher = Refresher()
+
+    def look(self, key: Key) -> Kept | None:
+        """What there is under a key, fresh or stale.
+
+        Raises:
+            NodeError: the node failed.
+        """
+        sight: Sight[Any] = run(self._flows.sight(key), self._transport)
+        return sight.kept
+
+    def get(self, job: Job) -> Any:
+        """The value of an entry, fresh or stale; or computed.
+
+        Raises:
+            NodeError: the node failed, and calls raise.
+        """
+        try:
+            kept = self.look(job.key)
+        except NodeError:
+            if self._core.raises:
+                raise
+            return job.factory()
+        value = MISSING if kept is None else self._served(job, kept)
+        if value is MISSING:
+            self._account.miss(job.key)
+            return self.compute(job)
+        return value
+
+    def compute(self, job: Job, *, always: bool = False) -> Any:
+        """Compute a value and store it, or wait for whoever does.
+
+        Args:
+            job: what is wanted.
+            always: whether a value that is fresh is computed, too.
+
+        Raises:
+            NodeError: the node failed, and calls raise.
+        """
+        deadline = monotonic() + job.policy.wait
+        while True:
+            mark = urandom(MARK_SIZE)
+            # Before anybody can see the mark: who sees it finds the flight.
+            self._flights.begin(mark)
+            try:
+                sight = self._lease(job, mark)
+                value = MISSING if always else self._current(job, sight.kept)
+                if sight.lease is not None and value is MISSING:
+                    return self._lead(job, sight, mark)
+            except _Unreachable as unreachable:
+                if self._core.raises:
+                    raise unreachable.error from None
+                return job.factory()
+            finally:
+                self._flights.end(mark, None)
+            if sight.lease is not None:
+                self._do(self._flows.release(sight.lease))
+            if value is not MISSING:
+                return value
+            outcome = self._waited(job, sight.holder, deadline)
+            if isinstance(outcome, Landed):
+                return outcome.value
+            if isinstance(outcome, Failed):
+                raise outcome.error
+            if monotonic() >= deadline:
+                return job.factory()
+
+    def renew(self, job: Job) -> Any:
+        """Compute a value again that is there, unless somebody else does; MISSING if so."""
+        mark = urandom(MARK_SIZE)
+        self._flights.begin(mark)
+        marker = Marker(mark, self._core.now() + job.policy.lock_ttl)
+        flow = self._flows.renewal(job.key, marker, lock_ttl=job.policy.lock_ttl)
+        try:
+            sight = run(flow, self._transport)
+            return MISSING if sight.lease is None else self._lead(job, sight, mark)
+        except NodeError:
+            return MISSING
+        finally:
+            self._flights.end(mark, None)
+
+    def _lease(self, job: Job, mark: bytes) -> Sight[Any]:
+        """What there is, with the lease if it can be had. It raises _Unreachable."""
+        now, lock_ttl = self._core.now(), job.policy.lock_ttl
+        marker = Marker(mark, now + lock_ttl)
+        try:
+            flow = self._flows.lease(job.key, marker, now=now, lock_ttl=lock_ttl)
+            sight: Sight[Any] = run(flow, self._transport)
+            is_stale = sight.kept is not None and self._current(job, sight.kept) is MISSING
+            if sight.lease is None and is_stale:
+                flow = self._flows.renewal(job.key, marker, lock_ttl=lock_ttl)
+                sight = run(flow, self._transport)
+        except NodeError as error:
+            raise _Unreachable(error) from None
+        return sight
+
+    def _lead(self, job: Job, sight: Sight[Any], mark: bytes) -> Any:
+        """Compute and store, with a lease."""
+        begun = monotonic()
+        try:
+            value = job.factory()
+        except Exception as error:
+            if self._fell_back(job, sight, mark, error):
+                self._account.stale(job.key)
+                return sight.kept.value if sight.kept else None
+            raise
+        except BaseException:
+            self._do(self._flows.release(sight.lease))
+            raise
+        seconds = monotonic() - begun
+        self._account.computed(job.key, seconds)
+        self._do(self._stored(job, sight.lease, value, seconds))
+        self._flights.end(mark, Landed(value))
+        return value
+
+    def _fell_back(self, job: Job, sight: Sight[Any], mark: bytes, error: Exception) -> bool:
+        """Tell others of an exception; whether there is a value that is given in its place."""
+        policy, kept = job.policy, sight.kept
+        is_kept = (
+            kept is not None
+            and not kept.is_failure
+            and self._core.now() < kept.fresh_until + policy.stale_on_error
+        )
+        error_ttl = None if is_kept else policy.error_ttl(error)
+        if error_ttl is None:
+            self._do(self._flows.release(sight.lease))
+        else:
+            dates = Dates(-inf, _FAILURE, urandom(_NONCE_SIZE))
+            self._do(self._filled(job.key, sight.lease, failure_of(error), error_ttl, dates))
+        landed = Landed(kept.value) if is_kept and kept is not None else Failed(error)
+        self._flights.end(mark, landed)
+        return is_kept
+
+    def _stored(self, job: Job, lease: Any, value: Any, seconds: float) -> Flow[bool]:
+        policy = job.policy
+        ttl = policy.shortened(job.ttl, self._chance())
+        if ttl is None or not policy.is_dated:
+            return self._filled(job.key, lease, value, ttl, None)
+        dates = Dates(self._core.now() + ttl, seconds, urandom(_NONCE_SIZE))
+        return self._filled(job.key, lease, value, ttl + policy.keeps, dates)
+
+    def _filled(
+        self, key: Key, lease: Any, value: Any, ttl: float | None, dates: Dates | None
+    ) -> Flow[bool]:
+        try:
+            is_stored: bool = yield from self._flows.fill(lease, value, ttl, dates)
+        except EncodeError as error:
+            self._account.not_stored(key, f"{error}")
+            yield from self._flows.release(lease)
+            return False
+        if is_stored:
+            self._account.stored(key)
+        return is_stored
+
+    def _do(self, flow: Flow[Any]) -> None:
+        """Do what need not succeed."""
+        with suppress(NodeError):
+            run(flow, self._transport)
+
+    def _served(self, job: Job, kept: Kept) -> Any:
+        """The value to give at once, or MISSING; it may be computed again behind that."""
+        policy, now = job.policy, self._core.now()
+        value = self._current(job, kept)
+        if kept.is_failure:
+            return value
+        if value is MISSING:
+            if now >= kept.fresh_until + policy.stale_ttl:
+                return MISSING
+            self._account.stale(job.key)
+        else:
+            self._account.hit(job.key)
+            if not policy.is_due(kept.fresh_until, kept.seconds, now, self._chance()):
+                return value
+        if policy.refresh == "caller":
+            value = self.renew(job)
+            return kept.value if value is MISSING else value
+        self._refresher.ask(job.key, partial(self.renew, job), policy.refresh)
+        return kept.value
+
+    def _current(self, job: Job, kept: Kept | None) -> Any:
+        """The value if it is fresh, else MISSING. It raises the exception that is kept instead."""
+        if kept is None:
+            return MISSING
+        if kept.is_failure:
+            error = raised_by(kept.value, job.policy.errors)
+            if error is not None:
+                raise error
+            return MISSING
+        return kept.value if self._core.now() < kept.fresh_until else MISSING
+
+    def _waited(self, job: Job, holder: bytes | None, deadline: float) -> Landed | Failed | None:
+        """What came of the computation of a holder; None if one has to look again."""
+        if holder is None:
+            return None
+        flight, is_new = self._flights.begin(holder)
+        if not is_new:
+            return flight.wait(deadline - monotonic())
+        outcome = None
+        try:
+            outcome = self._watched(job, holder, deadline)
+        finally:
+            self._flights.end(holder, outcome)
+        return outcome
+
+    def _watched(self, job: Job, holder: bytes, deadline: float) -> Landed | None:
+        """Look at a lease of another process until it is over."""
+        begun = monotonic()
+        while (now := monotonic()) < deadline:
+            try:
+                sight = run(self._flows.sight(job.key), self._transport)
+            except NodeError:
+                return None
+            value = self._current(job, sight.kept)
+            if value is not MISSING:
+                return Landed(value)
+            if sight.holder != holder:
+                return None
+            pause = min(max((now - begun) * _SHARE, _SHORTEST), _LONGEST)
+            sleep(min(pause * (0.5 + self._chance()), max(deadline - now, 0)))
+        return None
+
+
+class _Unreachable(Exception):  # noqa: N818 - it never comes out
+    """A node failed: told apart from what a factory raises."""
+
+    def __init__(self, error: NodeError) -> None:
+        super().__init__(error)
+        self.error = error
