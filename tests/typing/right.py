@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, assert_type
 
-from kcache import Node, Plan, Ring
+from kcache import Cache, Invalidation, Namespace, Node, Plan, Ring
 
 node = Node("redis://10.0.0.2:6380?weight=2&name=r2")
 other = Node(kind="memcached", host="10.0.0.1", port=11211, weight=2, name="m1")
@@ -28,3 +28,63 @@ assert_type(ring.without("r2"), Ring)
 assert_type(ring.plan(spy), Plan)
 assert_type(ring.plan(spy).moved, Fraction)
 assert_type(Ring.from_file(Path("servers.list")), Ring)
+
+cache = Cache()
+
+
+@cache.memoize
+def area(width: int, height: int = 1) -> float:
+    return float(width * height)
+
+
+@cache.memoize(ttl=60, ignore=["depth"], stale_ttl=10)
+async def volume(width: int, *, depth: int) -> str:
+    return str(width * depth)
+
+
+class Shop:
+    @cache.memoize(self_key="number")
+    def prices(self, currency: str) -> list[int]:
+        return [len(currency)]
+
+    @cache.memoize
+    async def stock(self, item: str) -> int:
+        return len(item)
+
+    @cache.memoize
+    @classmethod
+    def of_class(cls, number: int) -> bytes:
+        return bytes(number)
+
+    @cache.memoize
+    @staticmethod
+    def static(number: int) -> bytes:
+        return bytes(number)
+
+
+assert_type(area(1, height=2), float)
+assert_type(area.refresh(1), float)
+assert_type(area.uncached(1), float)
+assert_type(area.key(1, 2), str)
+assert_type(area.delete(1), bool)
+assert_type(area.get_many([(1,), (2, 3)]), list[float])
+assert_type(area.invalidate(), Invalidation)
+assert_type(area.namespace, Namespace)
+assert_type(Shop().prices("EUR"), list[int])
+assert_type(Shop().prices.refresh(currency="EUR"), list[int])
+assert_type(Shop().prices.delete("EUR"), bool)
+assert_type(Shop.prices(Shop(), "EUR"), list[int])
+assert_type(Shop.of_class(1), bytes)
+assert_type(Shop().of_class(1), bytes)
+assert_type(Shop.static(1), bytes)
+assert_type(cache.namespace("n").memoize(lambda: 5)(), int)
+
+
+async def asynchronous() -> None:
+    assert_type(await volume(1, depth=2), str)
+    assert_type(await volume.refresh(1, depth=2), str)
+    assert_type(await volume.delete(1, depth=2), bool)
+    assert_type(await volume.get_many([(1,)]), list[str])
+    assert_type(await volume.invalidate(), Invalidation)
+    assert_type(await Shop().stock("pen"), int)
+    assert_type(volume.key(1, depth=2), str)
