@@ -203,7 +203,11 @@ class Framed:
         """
         known = self._heads.get(data[: frame.STAMP_START])
         if known is not None and known[0] == len(stamp):
-            return known[1](frame.payload_of_stamped(data, stamp, self._check))
+            payload = frame.payload_of_stamped(data, stamp, self._check)
+            try:
+                return known[1](payload)
+            except UnicodeDecodeError as error:
+                raise DecodeError(f"not UTF-8: {error}") from error
         unpacked = frame.unpack(data, self._check)
         # What belongs elsewhere is not even decoded.
         if unpacked.stamp != stamp:
@@ -233,7 +237,10 @@ class Framed:
     def _remember_head(self, data: bytes, stamp: bytes) -> None:
         """Note how a frame is read that begins like one which has just been read in full."""
         if stamp and frame.is_simple(data) and len(self._heads) < _MOST_HEADS:
-            self._heads[data[: frame.STAMP_START]] = len(stamp), self._readers[data[5]]
+            read = self._readers[data[5]]
+            # Without a frame of Python between.
+            quick = bytes.decode if read is read_text else read
+            self._heads[data[: frame.STAMP_START]] = len(stamp), quick
 
     def _encoded(self, value: Any) -> tuple[int, bytes]:
         """Give the tag of what encoded it, and the payload."""

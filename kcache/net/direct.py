@@ -24,6 +24,7 @@ from kcache.wire.reply import INCOMPLETE
 __all__ = ["Direct", "direct_to"]
 
 _HD = b"HD\r\n"
+_SIZED = frozenset({str, bytes})
 
 
 class Direct(Protocol):
@@ -72,6 +73,8 @@ class _RedisDirect(Requests):
         return MISSING if data is None else data
 
     def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
+        if _is_large(value):
+            return UNDONE
         data = self._dump(value, wire)
         if len(data) > SMALL or (ttl is not None and ttl <= 0):
             return UNDONE
@@ -99,6 +102,8 @@ class _MemcachedDirect(Requests):
         return MISSING if found is END else found
 
     def set(self, wire: bytes, value: Any, ttl: float | None) -> object:
+        if _is_large(value):
+            return UNDONE
         flags, data = self._dump(value, wire)
         if len(data) > SMALL:
             return UNDONE
@@ -107,6 +112,11 @@ class _MemcachedDirect(Requests):
         if done.__class__ is Begun:
             done, _ = self.rest(done, Set(((wire, data, flags),), ttl))
         return done is True or done == [] or UNDONE
+
+
+def _is_large(value: Any) -> bool:
+    """Whether a value need not be encoded to see that it is large: the flow would do it again."""
+    return value.__class__ in _SIZED and len(value) > SMALL
 
 
 def _bulk(data: bytes, _wire: bytes) -> Any:
