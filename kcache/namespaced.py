@@ -71,10 +71,7 @@ class Namespaced(Versions):
         failures: list[NodeError] = []
         for index, group in groups.items():
             held, tokens = self._taken_apart(index, self._reply(index, answers, failures) or ())
-            for place, key in group.items():
-                value = self._value(place, held.get(place.key), tokens)
-                if value is not MISSING:
-                    found[key] = value
+            self._add_values(found, group, held, tokens)
         self._report(failures)
         for key, first in twins:
             # Under `python -bb` no dictionary takes both "a" and b"a": the first is enough.
