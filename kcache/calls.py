@@ -319,6 +319,7 @@ class Calls:
             lease_key=lambda wire: leases.lease_key(leases.place(wire)),
         )
         self._account = Account((), core.journal)
+        self._flows.unreadable = self._account.unreadable
         self._fills = ManyFills(core, self._flows, self._account)
         self._quick = PlainQuick(self._flows, router, core.transport.ends, entries)
 
@@ -335,6 +336,7 @@ class Calls:
         )
         self._core, self._router, self._flows = core, router, flows
         self._account = Account(path.names, core.journal)
+        flows.unreadable = self._account.unreadable
         self._fills = ManyFills(core, flows, self._account)
         self._quick = NamespaceQuick(
             flows, router, core.transport.ends, entries, path=path, known=core.known

@@ -31,6 +31,7 @@ __all__ = [
     "CacheError",
     "ConfigurationError",
     "ConnectFailed",
+    "DeadEntryError",
     "DecodeError",
     "EncodeError",
     "InvalidKey",
@@ -155,6 +156,10 @@ class DecodeError(Exception):
 
     It never leaves the cache, where such an entry is a miss.
     """
+
+
+class DeadEntryError(DecodeError):
+    """A sound entry that is no value any more: of other versions, stale, or being computed."""
 
 
 class ServerListWarning(UserWarning):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
-from kcache.errors import NodeError
+from kcache.errors import DeadEntryError, DecodeError, NodeError
 from kcache.node import Node
 
 __all__ = [
@@ -114,13 +114,17 @@ class Computed(_OfKey):
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable(_OfKey):
-    """What is stored cannot be read, and counts as a miss.
+class Unreadable(Event):
+    """What is stored cannot be read, and is a miss.
 
     Attributes:
+        names: the path of its namespace; empty for a plain key.
+        wire: the key as it is on the node.
         reason: such as a checksum that is wrong.
     """
 
+    names: Names
+    wire: bytes
     reason: str
 
 
@@ -182,6 +186,7 @@ class Counts:
         invalidations: of the namespace.
         computed: values that were computed.
         seconds: that it took to compute them.
+        unreadable: reads of what was stored and could not be read.
     """
 
     hits: int = 0
@@ -192,6 +197,7 @@ class Counts:
     invalidations: int = 0
     computed: int = 0
     seconds: float = 0.0
+    unreadable: int = 0
 
     def copy(self) -> Counts:
         """The counts as they are now."""
@@ -258,6 +264,13 @@ class Account:
         """An entry was not stored."""
         if self._journal.listeners:
             self._journal.tell(NotStored(self.names, key, reason))
+
+    def unreadable(self, wire: bytes, error: DecodeError) -> None:
+        """What is stored cannot be read."""
+        if not isinstance(error, DeadEntryError):
+            self.counts.unreadable += 1
+            if self._journal.listeners:
+                self._journal.tell(Unreadable(self.names, wire, f"{error}"))
 
     def deleted(self, key: Key) -> None:
         """An entry was deleted."""

@@ -9,11 +9,11 @@ wants to know.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from kcache.command import Answers, Batch, Command, Flush, Item, Refused, Reply
-from kcache.errors import NodeError, NodeRefused
+from kcache.errors import DecodeError, NodeError, NodeRefused
 from kcache.node import Node
 
 __all__ = ["LARGE", "MAX_COUNT", "MAX_VALUE", "MISSING", "Flow", "Flows", "fitting", "together"]
@@ -37,11 +37,15 @@ class Flows:
     Args:
         nodes: by their indexes in batches.
         strict: whether calls on many keys raise where a node failed.
+
+    Attributes:
+        unreadable: is told of wire keys whose entries cannot be read, and why.
     """
 
     def __init__(self, nodes: Sequence[Node], *, strict: bool) -> None:
         self._nodes = nodes
         self._strict = strict
+        self.unreadable: Callable[[bytes, DecodeError], None] = _ignore
 
     def flush(self) -> Flow[bool]:
         """Empty all nodes; whether all did."""
@@ -98,6 +102,10 @@ class Flows:
     def _report(self, failures: list[NodeError]) -> None:
         if failures and self._strict:
             raise failures[0]
+
+
+def _ignore(_wire: bytes, _error: DecodeError) -> None:
+    """Nobody wants to know."""
 
 
 def fitting(items: Iterable[Item]) -> list[Item]:

@@ -18,7 +18,7 @@ from functools import partial
 from struct import Struct
 from typing import NamedTuple, TypeAlias
 
-from kcache.errors import DecodeError, EncodeError
+from kcache.errors import DeadEntryError, DecodeError, EncodeError
 
 __all__ = [
     "DATES_SIZE",
@@ -217,7 +217,7 @@ def payload_of_stamped(data: bytes, stamp: bytes, check: Check | None = None) ->
         DecodeError: the frame has another stamp, or is damaged or not signed.
     """
     if not data.startswith(stamp, STAMP_START):
-        raise DecodeError("a frame of another stamp")
+        raise DeadEntryError("a frame of another stamp")
     if check is not None:
         end = _end_of_signed(data, check)
         if end < STAMP_START + len(stamp):

@@ -14,7 +14,7 @@ from kcache import frame
 from kcache.codec import SAFE_TAG, SafeCodec
 from kcache.codec.seam import check_secret, encoded_by, guarded, tag_of
 from kcache.compress import Compression
-from kcache.errors import ConfigurationError, DecodeError
+from kcache.errors import ConfigurationError, DeadEntryError, DecodeError
 from kcache.frame import Dates, Frame
 from kcache.protocols import Codec
 from kcache.signer import Signer
@@ -211,7 +211,7 @@ class Framed:
         unpacked = frame.unpack(data, self._check)
         # What belongs elsewhere is not even decoded.
         if unpacked.stamp != stamp:
-            raise DecodeError("a frame of another stamp")
+            raise DeadEntryError("a frame of another stamp")
         value = self._value(unpacked)
         self._remember_head(data, stamp)
         return value
@@ -219,9 +219,9 @@ class Framed:
     def _value(self, unpacked: Frame) -> Any:
         kept = self._kept(unpacked)
         if unpacked.dates is not None and kept.fresh_until <= self.now():
-            raise DecodeError("a value that is stale")
+            raise DeadEntryError("a value that is stale")
         if kept.value.__class__ is Marker:
-            raise DecodeError("a value that is being computed")
+            raise DeadEntryError("a value that is being computed")
         return kept.value
 
     def _kept(self, unpacked: Frame) -> Kept:

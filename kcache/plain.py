@@ -78,9 +78,9 @@ class Plain(Flows):
             for wire, flags, data in hits or ():
                 try:
                     found[group[wire]] = load(flags, data, wire)
-                except DecodeError:
+                except DecodeError as error:
                     # Bytes that mean nothing are no value.
-                    continue
+                    self.unreadable(wire, error)
         self._report(failures)
         for key, first in twins:
             # Under `python -bb` no dictionary takes both "a" and b"a": the first is enough.
@@ -289,7 +289,8 @@ class Plain(Flows):
     def _loaded(self, index: int, wire: bytes, flags: int, data: bytes) -> Any:
         try:
             return self._forms[index].load(flags, data, wire)
-        except DecodeError:
+        except DecodeError as error:
+            self.unreadable(wire, error)
             return MISSING
 
 

@@ -130,8 +130,8 @@ class PlainFilling(Plain):
         if wire in held:
             try:
                 kept = self._forms[index].load_kept(*held[wire], wire)
-            except DecodeError:
-                kept = None
+            except DecodeError as error:
+                self.unreadable(wire, error)
         return Sight(kept=kept, holder=held[beside][1] if beside in held else None)
 
 

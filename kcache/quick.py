@@ -55,7 +55,8 @@ class PlainQuick(Quick):
         index, wire = route or self._route(key)
         try:
             return self._directs[index].get(wire)
-        except DecodeError:
+        except DecodeError as error:
+            self._flows.unreadable(wire, error)
             return MISSING
 
     def set(self, key: Key, value: Any, ttl: float | None) -> bool | Flow[bool]:  # noqa: D102
@@ -102,7 +103,8 @@ class NamespaceQuick(Quick):
             return MISSING
         try:
             return self._unframe(data, place.digest + tokens)
-        except DecodeError:
+        except DecodeError as error:
+            self._flows.unreadable(place.key, error)
             return MISSING
 
     def set(self, key: Key, value: Any, ttl: float | None) -> bool | Flow[bool]:  # noqa: D102

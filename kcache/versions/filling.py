@@ -203,6 +203,7 @@ class Filling(Reading):
             return None
         try:
             kept, stamp = self._entries.unframe_kept(data)
-        except DecodeError:
+        except DecodeError as error:
+            self.unreadable(place.key, error)
             return None
         return kept if stamp == place.digest + joined(tokens) else None

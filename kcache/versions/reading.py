@@ -124,7 +124,8 @@ class Reading(Flows):
             return MISSING
         try:
             return self._entries.unframe_stamped(data, place.digest + joined(tokens))
-        except DecodeError:
+        except DecodeError as error:
+            self.unreadable(place.key, error)
             return MISSING
 
     def _add_values(
@@ -143,9 +144,8 @@ class Reading(Flows):
             if data is not None:
                 try:
                     found[key] = read(data, digest + versions)
-                except DecodeError:
-                    # It is dead.
-                    continue
+                except DecodeError as error:
+                    self.unreadable(wire, error)
 
     def _see(self, index: int, place: Place) -> Flow[Seen]:
         """The entry with its own token, then its records, in one round trip."""
