@@ -114,12 +114,8 @@ class Fills:
             return self.compute(job)
         return value
 
-    def compute(self, job: Job, *, always: bool = False) -> Any:
+    def compute(self, job: Job) -> Any:
         """Compute a value and store it, or wait for whoever does.
-
-        Args:
-            job: what is wanted.
-            always: whether a value that is fresh is computed, too.
 
         Raises:
             NodeError: the node failed, and calls raise.
@@ -130,21 +126,19 @@ class Fills:
             # Before anybody can see the mark: who sees it finds the flight.
             self._flights.begin(mark)
             try:
-                sight = self._lease(job, mark)
-                value = MISSING if always else self._current(job, sight.kept)
-                if sight.lease is not None and value is MISSING:
-                    return self._lead(job, sight, mark)
+                value, holder = self._attempt(job, mark)
             except _Unreachable as unreachable:
                 if self._core.raises:
                     raise unreachable.error from None
                 return job.factory()
+            except BaseException:
+                self._withdraw(job, mark)
+                raise
             finally:
                 self._flights.end(mark, None)
-            if sight.lease is not None:
-                self._do(self._flows.release(sight.lease))
             if value is not MISSING:
                 return value
-            outcome = self._waited(job, sight.holder, deadline)
+            outcome = self._waited(job, holder, deadline)
             if isinstance(outcome, Landed):
                 return outcome.value
             if isinstance(outcome, Failed):
@@ -163,8 +157,27 @@ class Fills:
             return MISSING if sight.lease is None else self._lead(job, sight, mark)
         except NodeError:
             return MISSING
+        except BaseException:
+            self._withdraw(job, mark)
+            raise
         finally:
             self._flights.end(mark, None)
+
+    def _attempt(self, job: Job, mark: bytes) -> tuple[Any, bytes | None]:
+        """The value if it is there, or can be computed here; else MISSING, and who computes it."""
+        sight = self._lease(job, mark)
+        value = self._current(job, sight.kept)
+        if sight.lease is None:
+            return value, sight.holder
+        if value is MISSING:
+            return self._lead(job, sight, mark), None
+        self._do(self._flows.release(sight.lease))
+        return value, None
+
+    def _withdraw(self, job: Job, mark: bytes) -> None:
+        """Leave no lease behind that nobody knows of, when interrupted."""
+        if self._flights.find(mark) is not None:
+            self._do(self._flows.withdraw(job.key, mark))
 
     def _lease(self, job: Job, mark: bytes) -> Sight[Any]:
         """What there is, with the lease if it can be had. It raises _Unreachable."""

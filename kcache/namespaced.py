@@ -220,6 +220,10 @@ class Namespaced(Versions):
         """Take the lease on an entry that is there, and stale."""
         return self.renewal_at(*self._router.route(key), marker, lock_ttl=lock_ttl)
 
+    def withdraw(self, key: Key, mark: bytes) -> Flow[None]:
+        """Give up whatever lease there may be with this mark."""
+        return self.withdraw_at(*self._router.route(key), mark)
+
     def _with_life(self, key: Key, command_for: Callable[[bytes], Command]) -> Flow[Any]:
         """Whether an entry was alive, and the reply to a command on it, in one round trip."""
         index, place = self._router.route(key)

@@ -124,6 +124,14 @@ class PlainFilling(Plain):
         """Let others compute: nothing will be stored."""
         yield {lease.node: (Delete((lease.beside,)),)}
 
+    def withdraw(self, key: Key, mark: bytes) -> Flow[None]:
+        """Give up whatever lease there may be with this mark."""
+        index, wire = self._router.route(key)
+        beside = self._lease_key(wire)
+        hits = yield from self._ask(index, Get((beside,)))
+        if hits and hits[0][2] == mark:
+            yield {index: (Delete((beside,)),)}
+
     def _sight(self, index: int, wire: bytes, beside: bytes, hits: Any) -> Sight[PlainLease]:
         held = {key: (flags, data) for key, flags, data in hits}
         kept: Kept | None = None

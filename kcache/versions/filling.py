@@ -180,6 +180,26 @@ class Filling(Reading):
         condition = Condition(present=None, token=lease.token)
         yield {lease.node: (SetIf(gone, 0, condition),)}
 
+    def withdraw_at(self, index: int, place: Place, mark: bytes) -> Flow[None]:
+        """Give up whatever lease there may be with this mark."""
+        beside = self._path.lease_key(place)
+        answers = yield {index: (Gets(place.key), Get((beside,)))}
+        replies = answers[index]
+        if isinstance(replies, NodeError):
+            raise replies
+        held, hits = replies
+        if isinstance(held, Held) and self._mark_in(held.data) == mark:
+            yield from self.release(Lease(index, place, held.token, b""))
+        if hits and not isinstance(hits, Refused) and hits[0][2] == mark:
+            yield {index: (Delete((beside,)),)}
+
+    def _mark_in(self, data: bytes) -> bytes | None:
+        try:
+            kept, _ = self._entries.unframe_kept(data)
+        except DecodeError:
+            return None
+        return kept.value.mark if isinstance(kept.value, Marker) else None
+
     def _tried(self, index: int, place: Place, store: SetIf) -> Flow[tuple[Held | None, Tokens]]:
         """Store on a condition, and look at what is there then, the entry first."""
         answers = yield {index: (store, Gets(place.key), Get(self._path.records))}

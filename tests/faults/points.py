@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from types import FrameType
 from typing import Any
 
@@ -36,6 +37,9 @@ class Operation:
     beside: tuple[object, ...] = ("value",)
 
 
+_numbers = count()
+
+
 def _cas(cache: Cache) -> object:
     found = cache.gets("k")
     return found is not None and cache.cas("k", 8, found[1])
@@ -51,6 +55,13 @@ OPERATIONS: Sequence[Operation] = (
     Operation("incr", lambda cache: cache.incr("k"), (7, 8)),
     Operation("cas", _cas, (7, 8)),
     Operation("touch", lambda cache: cache.touch("k", 100), (7,)),
+    Operation("get_or_set", lambda cache: cache.get_or_set("computed", int), (7,)),
+    Operation(
+        "get_or_set in a namespace",
+        lambda cache: cache.namespace("points").get_or_set(f"{next(_numbers)}", int),
+        (7,),
+    ),
+    Operation("invalidate", lambda cache: cache.namespace("points").invalidate(), (7,)),
 )
 
 
