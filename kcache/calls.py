@@ -34,6 +34,9 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Key)
 
 
+_BEYOND = 2**64
+
+
 class Unset(Enum):
     """The type of `UNSET`."""
 
@@ -395,7 +398,8 @@ def _integer(name: str, number: int) -> int:
     # A bool is an int to Python, and a slip in a count.
     if isinstance(number, bool) or not hasattr(number, "__index__"):
         raise TypeError(f"{name} is an int, not {_kind(number)}")
-    return as_int(number)
+    # Beyond the range of counters all numbers mean the same, and some are too long to be shown.
+    return max(min(as_int(number), _BEYOND), -_BEYOND)
 
 
 def _kind(value: object) -> str:

@@ -55,6 +55,7 @@ Token: TypeAlias = int | bytes
 
 TOO_LARGE: Final = "too large"
 """What memcached says of a value beyond its limit, among other words."""
+_TOO_LARGE_FOR_REDIS = "invalid bulk length"
 
 
 class Condition(NamedTuple):
@@ -190,7 +191,7 @@ class Refused(NamedTuple):
     @property
     def is_too_large(self) -> bool:
         """Whether the value is the matter, and not the node."""
-        return TOO_LARGE in self.text
+        return TOO_LARGE in self.text or _TOO_LARGE_FOR_REDIS in self.text
 
 
 Command: TypeAlias = (

@@ -40,6 +40,8 @@ MARK_SIZE = 16
 _NONCE_SIZE = 8
 # Seconds between two looks at a lease of another process, and their share of the time waited.
 _SHORTEST, _LONGEST, _SHARE = 0.002, 0.1, 0.05
+_MOST_UNCLEAR = 5
+"""So often in a row there may be neither an entry, nor a lease to be had, nor one of another."""
 _FAILURE: Final = -1.0
 """The seconds of what stands for an exception; it is stale from the beginning."""
 
@@ -121,6 +123,7 @@ class Fills:
             NodeError: the node failed, and calls raise.
         """
         deadline = monotonic() + job.policy.wait
+        unclear = 0
         while True:
             mark = urandom(MARK_SIZE)
             # Before anybody can see the mark: who sees it finds the flight.
@@ -143,7 +146,8 @@ class Fills:
                 return outcome.value
             if isinstance(outcome, Failed):
                 raise outcome.error
-            if monotonic() >= deadline:
+            unclear = unclear + 1 if holder is None else 0
+            if monotonic() >= deadline or unclear >= _MOST_UNCLEAR:
                 return job.factory()
 
     def renew(self, job: Job) -> Any:
@@ -291,6 +295,8 @@ class Fills:
     def _waited(self, job: Job, holder: bytes | None, deadline: float) -> Landed | Failed | None:
         """What came of the computation of a holder; None if one has to look again."""
         if holder is None:
+            # It has ended just now; or the key is none that an entry can be stored under.
+            sleep(_SHORTEST * (0.5 + self._chance()))
             return None
         flight, is_new = self._flights.begin(holder)
         if not is_new:

@@ -48,6 +48,10 @@ Prepared: TypeAlias = tuple[int, int, bytes]
 """What a frame says of a value: the codec's tag, the compression, the payload."""
 
 
+OVER_SIZE = 16
+"""Bytes of the digest in a `Marker`."""
+
+
 class Kept(NamedTuple):
     """A value with what is known of its age.
 
@@ -73,19 +77,21 @@ class Marker(NamedTuple):
     Attributes:
         mark: random bytes, of the one who does.
         until: Unix time in seconds, after which it means nothing any more.
+        over: a digest of the dead entry whose place it has taken; zeros for none.
     """
 
     mark: bytes
     until: float
+    over: bytes = bytes(OVER_SIZE)
 
 
-_until = Struct("<d")
+_marker = Struct(f"<d{OVER_SIZE}s")
 
 
 def _read_marker(payload: bytes) -> Marker:
-    if len(payload) < _until.size:
+    if len(payload) < _marker.size:
         raise DecodeError("a marker that is cut off")
-    return Marker(payload[_until.size :], *_until.unpack_from(payload))
+    return Marker(payload[_marker.size :], *_marker.unpack_from(payload))
 
 
 def long_ago() -> float:
@@ -175,7 +181,8 @@ class Framed:
 
     def marker(self, marker: Marker, stamp: bytes) -> bytes:
         """Give the frame of a marker."""
-        return self.stamped((_LEASE, 0, _until.pack(marker.until) + marker.mark), stamp)
+        payload = _marker.pack(marker.until, marker.over) + marker.mark
+        return self.stamped((_LEASE, 0, payload), stamp)
 
     def unframe(self, data: bytes) -> tuple[Any, bytes]:
         """Give the value in a frame, and its stamp.

@@ -57,7 +57,9 @@ class MemoryStore:
         self._entries: OrderedDict[bytes, Stored] = OrderedDict()
         self._bytes = 0
         self._token = 0
-        self._lock = threading.Lock()
+        # A signal's handler may come in the middle of a call of its own thread, and use the store.
+        self._lock = threading.RLock()
+        self._changes = 0
         _stores.add(self)
 
     def __len__(self) -> int:
@@ -236,6 +238,7 @@ class MemoryStore:
     def flush(self) -> None:
         """Remove everything."""
         with self._lock:
+            self._changes += 1
             self._entries.clear()
             self._bytes = 0
 
@@ -249,6 +252,7 @@ class MemoryStore:
             self._remove(key)
             return False
         entries = self._entries
+        self._changes = changes = self._changes + 1
         old = entries.get(key)
         self._token = token = self._token + 1
         entries[key] = (data, flags, token, expires)
@@ -259,7 +263,13 @@ class MemoryStore:
             self._bytes += len(data) - len(old[0])
         if self._bytes > self.max_bytes or len(entries) > self.max_entries:
             self._evict()
+        if self._changes != changes:
+            self._recount()
         return True
+
+    def _recount(self) -> None:
+        """Measure all entries: a handler has changed some while one was put into its place."""
+        self._bytes = sum(_size(key, entry[0]) for key, entry in self._entries.items())
 
     def _evict(self) -> None:
         while self._bytes > self.max_bytes or len(self._entries) > self.max_entries:
@@ -267,6 +277,7 @@ class MemoryStore:
             self._bytes -= _size(key, old[0])
 
     def _remove(self, key: bytes) -> None:
+        self._changes += 1
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._bytes -= _size(key, entry[0])
@@ -289,7 +300,7 @@ def _counter(data: bytes) -> int:
 
 _stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 _named: dict[str, MemoryStore] = {}
-_naming = threading.Lock()
+_naming = threading.RLock()
 
 
 def open_store(node: Node, clock: Callable[[], float] | None = None) -> MemoryStore:

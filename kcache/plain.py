@@ -20,6 +20,7 @@ from kcache.command import (
     Item,
     NotANumber,
     Refused,
+    Reply,
     Set,
     SetIf,
     Swap,
@@ -271,17 +272,20 @@ class Plain(Flows):
         is deleted.
         """
         wire, data, _ = command.item
-        refused = Refused(TOO_LARGE)
+        refused: Reply | NodeError = Refused(TOO_LARGE)
         if len(data) <= MAX_VALUE:
             answers = yield {index: (command,)}
             replies = answers[index]
-            if isinstance(replies, NodeError):
+            if isinstance(replies, NodeError) and len(data) <= LARGE:
                 raise replies
-            (refused,) = replies
-        if not isinstance(refused, Refused):
+            # A node may have ended the connection over a value that is too large.
+            refused = replies if isinstance(replies, NodeError) else replies[0]
+        if not isinstance(refused, (Refused, NodeError)):
             return bool(refused)
         if isinstance(command, Swap) or command.condition is not ABSENT:
             yield {index: (Delete((wire,)),)}
+        if isinstance(refused, NodeError):
+            raise refused
         if refused.is_too_large:
             return None
         raise NodeRefused(self._nodes[index], refused.text)

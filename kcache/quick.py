@@ -14,7 +14,7 @@ from kcache.flow import MISSING, Flow
 from kcache.known import Known
 from kcache.namespace import Path, Place
 from kcache.namespaced import Namespaced
-from kcache.net.beside import Beside, Found, Repeated, beside_on
+from kcache.net.beside import Beside, Found, beside_on
 from kcache.net.direct import direct_to
 from kcache.net.request import UNDONE
 from kcache.net.transport import End
@@ -120,9 +120,6 @@ class NamespaceQuick(Quick):
             return self._flows.set(key, value, ttl)
         if (last and last[0] is found) or self._note(index, found) == tokens:
             return True
-        if isinstance(found, Repeated):
-            # It may have been stored, read, and invalidated: it must not come again.
-            return False
         seen = tuple(map(token_of, found))
         return self._flows.set_again(index, place, value, ttl, item=item, tokens=seen)
 

@@ -43,9 +43,10 @@ _HARMLESS = frozenset(
 def mask(url: str) -> str:
     """The URL without what may be a password.
 
-    That is all before the last @, a port that is none, and options that are not known.
+    That is all between the first :// and the last @, a port that is none, and options that are not
+    known.
     """
-    scheme, separator, rest = url.rpartition("://") if "://" in url else ("", "", url)
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     _, at, rest = rest.rpartition("@")
     head, question, query = rest.partition("?")
     if at:
@@ -96,6 +97,10 @@ def _split(url: str) -> SplitResult:
     if any(character <= " " or character == "\x7f" for character in url):
         raise ConfigurationError(
             f"{mask(url)!r}: blanks and control characters in a URL are written %20 and so on"
+        )
+    if url.count("://") > 1:
+        raise ConfigurationError(
+            f"{mask(url)!r}: a node has one URL; give several nodes as a list of URLs"
         )
     try:
         split = urlsplit(url)

@@ -60,8 +60,9 @@ def say(text: str = "") -> None:
 
 def complain(message: str) -> None:
     """Say in one line on stderr what is wrong."""
-    # A message may quote an argument, and an argument may be a URL with a password.
-    masked = re.sub(r"(?s)://.*@", "://***@", message)
+    # A message may quote an argument, and an argument may be a URL with a password. One @ belongs
+    # to the hint on how to write it.
+    masked = re.sub(r"(?s)://.*@(?!', %2F)", "://***@", message)
     click.echo(printable(f"kcache: {' '.join(masked.split())}"), err=True)
 
 

@@ -22,19 +22,13 @@ from kcache.wire.memcached_talk import encode_get_each, exptime_of
 from kcache.wire.redis_talk import px_of
 from kcache.wire.reply import INCOMPLETE
 
-__all__ = ["Beside", "Found", "Repeated", "beside_on"]
+__all__ = ["Beside", "Found", "beside_on"]
 
 Wires: TypeAlias = tuple[bytes, ...]
 Found: TypeAlias = "tuple[bytes | None, ...]"
 """The data under the others, in their order: the same object again while they are the same."""
 _MOST_REMEMBERED = 4096
 """Bytes of the others' data."""
-
-
-class Repeated(tuple[bytes | None, ...]):
-    """`Found` where the item was sent twice, and may have been stored before it was read."""
-
-    __slots__ = ()
 
 
 class Beside(Protocol):
@@ -47,7 +41,7 @@ class Beside(Protocol):
         """
 
     def store(self, item: Item, ttl: float | None) -> Any:
-        """Read the others, and then store an item: `Found`, or `Repeated`; or UNDONE.
+        """Read the others, and then store an item, once: what was `Found`; or UNDONE.
 
         It raises NodeError.
         """
@@ -122,7 +116,7 @@ class _RedisBeside(Requests):
         if found.__class__ is not Begun:
             return found
         wires = (wire, *self._others)
-        hits, _ = self.rest(found, Get(wires))
+        hits = self.rest(found, Get(wires))
         return UNDONE if hits is UNDONE else _parted(hits, wires)
 
     def _parse(self, data: bytes, _wire: bytes) -> Any:
@@ -144,11 +138,11 @@ class _RedisBeside(Requests):
         if len(data) > SMALL or (ttl is not None and ttl <= 0):
             return UNDONE
         store = resp.encode_set(wire, data, None if ttl is None else px_of(ttl))
-        found = self.ask(self._look + store, None, self._parse_stored)
+        found = self.ask(self._look + store, None, self._parse_stored, once=True)
         if found.__class__ is not Begun:
             return found
-        hits, is_repeated = self.rest(found, Get(self._others), Set((item,), ttl))
-        return UNDONE if hits is UNDONE else _of_others(hits, self._others, is_repeated)
+        hits = self.rest(found, Get(self._others), Set((item,), ttl, once=True))
+        return UNDONE if hits is UNDONE else _of_others(hits, self._others)
 
     def _parse_stored(self, data: bytes, _: None) -> Any:
         seen = self._seen
@@ -162,8 +156,9 @@ class _RedisBeside(Requests):
         return self._remember(tuple(values))
 
     def _remember(self, found: Found) -> Found:
-        if found == self._seen.found:
-            return self._seen.found
+        seen = self._seen.found
+        if found == seen:
+            return seen
         data = _small(found)
         if data:
             bulks = b"".join([b"\r\n$%d\r\n%b" % (len(value), value) for value in data]) + b"\r\n"
@@ -189,7 +184,7 @@ class _MemcachedBeside(Requests):
         if found.__class__ is not Begun:
             return found
         wires = (wire, *self._others)
-        hits, _ = self.rest(found, Get(wires))
+        hits = self.rest(found, Get(wires))
         return UNDONE if hits is UNDONE else _parted(hits, wires)
 
     def _parse(self, data: bytes, wire: bytes) -> Any:
@@ -215,11 +210,11 @@ class _MemcachedBeside(Requests):
             return UNDONE
         exptime = 0 if ttl is None else exptime_of(ttl, time())
         request = self._look + mc.encode_ms(wire, data, flags, exptime)
-        found = self.ask(request, None, self._parse_stored)
+        found = self.ask(request, None, self._parse_stored, once=True)
         if found.__class__ is not Begun:
             return found
-        hits, is_repeated = self.rest(found, Get(self._others), Set((item,), ttl))
-        return UNDONE if hits is UNDONE else _of_others(hits, self._others, is_repeated)
+        hits = self.rest(found, Get(self._others), Set((item,), ttl, once=True))
+        return UNDONE if hits is UNDONE else _of_others(hits, self._others)
 
     def _parse_stored(self, data: bytes, _: None) -> Any:
         seen = self._seen
@@ -234,8 +229,9 @@ class _MemcachedBeside(Requests):
         return self._remember(tuple([meta.data for meta in metas]))
 
     def _remember(self, found: Found) -> Found:
-        if found == self._seen.found:
-            return self._seen.found
+        seen = self._seen.found
+        if found == seen:
+            return seen
         data = _small(found)
         if data:
             named = list(zip(self._others, data, strict=True))
@@ -275,6 +271,6 @@ def _parted(hits: list[tuple[bytes, int, bytes]], wires: Wires) -> tuple[bytes |
     return value, tuple(others)
 
 
-def _of_others(hits: list[tuple[bytes, int, bytes]], others: Wires, is_repeated: bool) -> Found:  # noqa: FBT001 - never a literal
+def _of_others(hits: list[tuple[bytes, int, bytes]], others: Wires) -> Found:
     held = {key: data for key, _, data in hits}
-    return (Repeated if is_repeated else tuple)(map(held.get, others))
+    return tuple(map(held.get, others))

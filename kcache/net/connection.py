@@ -7,6 +7,7 @@ import socket
 import ssl
 import weakref
 from _socket import socket as native_socket
+from time import monotonic
 
 from kcache.interruption import is_of_handler
 
@@ -38,14 +39,16 @@ class Connection:
             forked by a signal's handler closes it between any two steps.
         is_native: whether `recv` may be used, and `os.write` on the descriptor.
         is_used: whether an exchange went over it before.
+        used_at: when it was used last, on the clock `time.monotonic`.
         recv: waits for bytes; returns at most so many, and none when the node has closed.
     """
 
-    __slots__ = ("__weakref__", "_sock", "fd", "is_native", "is_used", "recv")
+    __slots__ = ("__weakref__", "_sock", "fd", "is_native", "is_used", "recv", "used_at")
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
         self._sock = sock
         self.is_used = False
+        self.used_at = monotonic()
         self.is_native = isinstance(sock, native_socket) and not isinstance(sock, ssl.SSLSocket)
         sock.settimeout(timeout if self.is_native else 0)
         self.fd = sock.fileno()

@@ -66,7 +66,7 @@ class _RedisDirect(Requests):
     def get(self, wire: bytes) -> Any:
         data = self.ask(resp.encode_get(wire), wire, _bulk)
         if data.__class__ is Begun:
-            hits, _ = self.rest(data, Get((wire,)))
+            hits = self.rest(data, Get((wire,)))
             data = hits if hits is UNDONE else hits[0][2] if hits else None
         if data.__class__ is bytes:
             return self._load(data, wire)
@@ -81,7 +81,7 @@ class _RedisDirect(Requests):
         request = resp.encode_set(wire, data, None if ttl is None else px_of(ttl))
         done = self.ask(request, wire, _ok)
         if done.__class__ is Begun:
-            done, _ = self.rest(done, Set(((wire, data, 0),), ttl))
+            done = self.rest(done, Set(((wire, data, 0),), ttl))
         return done is True or done == [] or UNDONE
 
 
@@ -95,7 +95,7 @@ class _MemcachedDirect(Requests):
         if found.__class__ is Value:
             return self._load(found[1], found[2], wire)
         if found.__class__ is Begun:
-            hits, _ = self.rest(found, Get((wire,)))
+            hits = self.rest(found, Get((wire,)))
             if hits and hits is not UNDONE:
                 return self._load(hits[0][1], hits[0][2], wire)
             found = hits or END
@@ -110,7 +110,7 @@ class _MemcachedDirect(Requests):
         exptime = 0 if ttl is None else exptime_of(ttl, time())
         done = self.ask(mc.encode_ms(wire, data, flags, exptime), wire, _stored)
         if done.__class__ is Begun:
-            done, _ = self.rest(done, Set(((wire, data, flags),), ttl))
+            done = self.rest(done, Set(((wire, data, flags),), ttl))
         return done is True or done == [] or UNDONE
 
 

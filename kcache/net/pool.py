@@ -126,6 +126,7 @@ class Pool:
     def put(self, connection: Connection) -> None:
         """Take a connection back, as the last step of an exchange that is complete."""
         connection.is_used = True
+        connection.used_at = monotonic()
         (self.quick if connection.is_native else self._others).append(connection)
 
     def drop(self) -> None:
@@ -176,7 +177,7 @@ class Pool:
         if self._outages.get("now") is not outage:
             # The pool was closed meanwhile, and may be in another outage by now.
             return False
-        del self._outages["now"]
+        self._outages.pop("now", None)
         _log.info("node %s answers again", self.node.name)
         self._journal.tell(NodeUp(self.node))
         return True

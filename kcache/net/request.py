@@ -15,12 +15,13 @@ from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from kcache.command import Command, Refused
-from kcache.errors import NodeError, TimedOut
+from kcache.errors import ConnectFailed, NodeError, TimedOut
 from kcache.interruption import is_of_handler
 from kcache.net.connection import Connection
 from kcache.net.exchange import carry
 from kcache.net.leg import CHUNK, Leg
 from kcache.net.pool import Pool
+from kcache.net.reasons import lost
 from kcache.net.talks import talk_for
 from kcache.wire.reply import INCOMPLETE
 
@@ -28,6 +29,8 @@ __all__ = ["SMALL", "UNDONE", "Begun", "Requests"]
 
 UNDONE: Final = object()
 """The call was not made, or came to no end, and is left to a flow."""
+_IDLE = 1.0
+"""Seconds after which a node may well have closed a connection that nobody used."""
 SMALL = 16 << 10
 """Bytes that a socket without replies under way takes without waiting."""
 
@@ -50,8 +53,16 @@ class Requests:
         self._pool = pool
         self._quick = pool.quick
 
-    def ask(self, request: bytes, asked: Any, parse: Callable[[bytes, Any], Any]) -> Any:
+    def ask(
+        self, request: bytes, asked: Any, parse: Callable[[bytes, Any], Any], *, once: bool = False
+    ) -> Any:
         """Send a small request, and wait for the reply.
+
+        Args:
+            request: what is sent.
+            asked: what was asked for, for `parse`.
+            parse: from the bytes that came.
+            once: whether it must not be sent again after it may have been done.
 
         Returns:
             What `parse` makes of the reply and of what was asked for; `Begun` where that is
@@ -59,6 +70,7 @@ class Requests:
 
         Raises:
             TimedOut: there was none in time.
+            ConnectFailed: the connection was lost, and the request must not be sent again.
         """
         try:
             connection = self._quick.pop()
@@ -66,12 +78,18 @@ class Requests:
             return UNDONE
         begun = monotonic()
         try:
+            if once and begun - connection.used_at > _IDLE and connection.is_stale():
+                connection.close()
+                return UNDONE
             # So little goes at once, or the node has stopped reading: nothing is to be said to it.
             sent = write(connection.fd, request) == len(request)
             data = connection.recv(CHUNK) if sent else b""
             reply = parse(data, asked)
         except OSError as error:
             self._lose(connection, error)
+            if once:
+                node = self._pool.node
+                raise ConnectFailed(node, lost(error, node, is_new=False)) from None
             return Begun(None, b"", begun + self._pool.timeout)
         except BaseException:
             connection.close()
@@ -79,10 +97,11 @@ class Requests:
         if reply is INCOMPLETE:
             return Begun(connection, data, begun + self._pool.timeout)
         # The last step: whatever happens before it, the connection is lost.
+        connection.used_at = begun
         self._quick.append(connection)
         return reply
 
-    def rest(self, begun: Begun, *commands: Command) -> tuple[Any, bool]:
+    def rest(self, begun: Begun, *commands: Command) -> Any:
         """Bring a request to its end.
 
         Args:
@@ -90,8 +109,7 @@ class Requests:
             *commands: what was asked for. All but the first are stores.
 
         Returns:
-            The reply to the first command, or UNDONE after a refusal; and whether it was sent
-            twice.
+            The reply to the first command; or UNDONE after a refusal.
 
         Raises:
             NodeError: there was none.
@@ -104,9 +122,8 @@ class Requests:
         if isinstance(outcome, NodeError):
             raise outcome
         reply, *stored = outcome
-        is_repeated = begun.connection is None or leg.may_repeat
         # A store has nothing to tell, unless it was refused.
-        return UNDONE if isinstance(reply, Refused) or any(stored) else reply, is_repeated
+        return UNDONE if isinstance(reply, Refused) or any(stored) else reply
 
     def _lose(self, connection: Connection, error: OSError) -> None:
         """Close a connection that failed; the others may be as old. It raises TimedOut."""

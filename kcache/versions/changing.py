@@ -19,7 +19,7 @@ from kcache.command import (
 )
 from kcache.entry import FRAME_FLAGS, Prepared
 from kcache.errors import NodeError, NodeRefused
-from kcache.flow import MAX_VALUE, Flow
+from kcache.flow import LARGE, MAX_VALUE, Flow
 from kcache.namespace import Place
 from kcache.versions.reading import Reading, Tokens, joined
 
@@ -97,6 +97,9 @@ class Changing(Reading):
             answers = yield {index: (Get(self._path.records), command)}
             replies = answers[index]
             if isinstance(replies, NodeError):
+                if len(command.item[1]) > LARGE:
+                    # It may have ended the connection over this value.
+                    yield {index: (Delete((place.key,)),)}
                 raise replies
             found, reply = replies
             if isinstance(found, Refused):

@@ -8,8 +8,9 @@ tokens. So a value whose computation began before a set, a delete or an invalida
 dead where it lies.
 
 An entry that is stale stays in its place for others to read. The lease on it is a key beside it,
-which only keeps others from computing, too. What is computed is stored on condition that the entry
-is still that very one: on memcached by its number, on Redis by its bytes, of which some are random.
+which says of which entry it is, by a digest, and only keeps others from computing, too: a lease on
+another entry is none. What is computed is stored on condition that the entry is still that very
+one: on memcached by its number, on Redis by its bytes, of which some are random.
 """
 
 from __future__ import annotations
@@ -28,17 +29,24 @@ from kcache.command import (
     SetIf,
     Token,
 )
-from kcache.entry import FRAME_FLAGS, Kept, Marker
+from kcache.entry import FRAME_FLAGS
 from kcache.errors import DecodeError, NodeError, NodeRefused
 from kcache.flow import MAX_VALUE, Flow
 from kcache.frame import Dates
+from kcache.framed import OVER_SIZE, Kept, Marker
 from kcache.namespace import Place
 from kcache.sight import Sight
-from kcache.versions.reading import Reading, Tokens, is_whole, joined
+from kcache.versions.reading import Reading, Tokens, digest_of, is_whole, joined
 
 __all__ = ["Filling", "Lease"]
 
 _ATTEMPTS = 20
+
+
+def holder_of(lease: bytes, entry: bytes) -> bytes | None:
+    """The mark in a lease beside an entry, if it is one of this very entry."""
+    bound = digest_of(entry)
+    return lease[: -len(bound)] if lease.endswith(bound) else None
 
 
 class Lease(NamedTuple):
@@ -67,10 +75,13 @@ class Filling(Reading):
         beside = self._path.lease_key(place)
         found = yield from self._ask(index, Get((*self._reading(place).keys, beside)))
         held, tokens = self._taken_apart(index, found)
-        kept = self._kept(place, held.get(place.key), tokens)
-        if kept is not None and isinstance(kept.value, Marker):
+        data = held.get(place.key)
+        kept = self._kept(place, data, tokens)
+        if data is None or kept is None:
+            return Sight()
+        if isinstance(kept.value, Marker):
             return Sight(holder=kept.value.mark)
-        return Sight(kept=kept, holder=held.get(beside))
+        return Sight(kept=kept, holder=holder_of(held.get(beside, b""), data))
 
     def lease_at(
         self, index: int, place: Place, marker: Marker, *, now: float, lock_ttl: float
@@ -100,7 +111,7 @@ class Filling(Reading):
             if not is_current:
                 versions = yield from self._versions(index, tokens)
             if held is None:
-                condition = ABSENT
+                condition, marker = ABSENT, marker._replace(over=bytes(OVER_SIZE))
                 continue
             if is_current and held.data == mark:
                 return Sight(lease=Lease(index, place, held.token, versions))
@@ -110,6 +121,9 @@ class Filling(Reading):
             if kept is not None and kept.value.until > now:
                 return Sight(holder=kept.value.mark)
             condition = Condition(present=None, token=held.token)
+            if held.data != mark:
+                # So that whoever stored it can tell that nothing else has taken its place.
+                marker = marker._replace(over=digest_of(held.data))
         return Sight()
 
     def renewal_at(
@@ -117,23 +131,25 @@ class Filling(Reading):
     ) -> Flow[Sight[Lease]]:
         """Take the lease on an entry that is alive; see `lease_at`."""
         beside = self._path.lease_key(place)
-        store = SetIf((beside, marker.mark, FRAME_FLAGS), lock_ttl, ABSENT)
-        extra = Get((beside,))
-        answers = yield {index: (store, Gets(place.key), Get(self._path.records), extra)}
-        failures: list[NodeError] = []
-        replies = self._replies(index, answers, failures)
-        if replies is None:
-            raise failures[0]
-        is_won, held, found, holders = replies
-        _, tokens = self._taken_apart(index, found)
-        kept = None if held is None else self._kept(place, held.data, tokens)
-        if kept is None or isinstance(kept.value, Marker):
-            if is_won:
-                yield {index: (Delete((beside,)),)}
-            return Sight()
-        if is_won:
-            return Sight(Lease(index, place, held.token, joined(tokens), beside), kept)
-        return Sight(kept=kept, holder=holders[0][2] if holders else None)
+        for _ in range(_ATTEMPTS):
+            answers = yield {index: (Gets(place.key), Get(self._path.records), Gets(beside))}
+            failures: list[NodeError] = []
+            replies = self._replies(index, answers, failures)
+            if replies is None:
+                raise failures[0]
+            held, found, other = replies
+            _, tokens = self._taken_apart(index, found)
+            kept = None if held is None else self._kept(place, held.data, tokens)
+            if held is None or kept is None or isinstance(kept.value, Marker):
+                return Sight()
+            holder = None if other is None else holder_of(other.data, held.data)
+            if holder is not None:
+                return Sight(kept=kept, holder=holder)
+            condition = ABSENT if other is None else Condition(present=None, token=other.token)
+            item = beside, marker.mark + digest_of(held.data), FRAME_FLAGS
+            if (yield from self._ask(index, SetIf(item, lock_ttl, condition))):
+                return Sight(Lease(index, place, held.token, joined(tokens), beside), kept)
+        return Sight()
 
     def fill(
         self, lease: Lease, value: Any, ttl: float | None, dates: Dates | None = None
@@ -188,17 +204,11 @@ class Filling(Reading):
         if isinstance(replies, NodeError):
             raise replies
         held, hits = replies
-        if isinstance(held, Held) and self._mark_in(held.data) == mark:
+        marker = self._marker_in(held.data) if isinstance(held, Held) else None
+        if marker is not None and marker.mark == mark:
             yield from self.release(Lease(index, place, held.token, b""))
-        if hits and not isinstance(hits, Refused) and hits[0][2] == mark:
+        if hits and not isinstance(hits, Refused) and hits[0][2].startswith(mark):
             yield {index: (Delete((beside,)),)}
-
-    def _mark_in(self, data: bytes) -> bytes | None:
-        try:
-            kept, _ = self._entries.unframe_kept(data)
-        except DecodeError:
-            return None
-        return kept.value.mark if isinstance(kept.value, Marker) else None
 
     def _tried(self, index: int, place: Place, store: SetIf) -> Flow[tuple[Held | None, Tokens]]:
         """Store on a condition, and look at what is there then, the entry first."""

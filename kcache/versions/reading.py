@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, Final, NamedTuple, TypeVar
 
 from kcache.command import (
@@ -21,17 +22,19 @@ from kcache.command import (
 from kcache.entry import FRAME_FLAGS, Entries
 from kcache.errors import DecodeError, NodeError, NodeRefused
 from kcache.flow import MISSING, Flow, Flows
+from kcache.framed import OVER_SIZE, Marker
 from kcache.known import Known
 from kcache.namespace import Path, Place
 from kcache.node import Node
 from kcache.record import pack_record, token_of
 
-__all__ = ["RECORD_TTL", "Reading", "Seen", "Tokens", "is_whole", "joined"]
+__all__ = ["RECORD_TTL", "Reading", "Seen", "Tokens", "digest_of", "is_whole", "joined"]
 
 K = TypeVar("K")
 
-RECORD_TTL: Final = 30 * 24 * 3600.0
-"""Seconds. A record is not renewed: one that is gone is safe, and costs its namespace's entries."""
+RECORD_TTL: Final = 30 * 24 * 3600.0 - 2
+"""Seconds, just below what memcached takes for a time of day. A record is not renewed: one that is
+gone is safe, and costs its namespace's entries."""
 _INSTALLS = 3
 
 Tokens = tuple[bytes | None, ...]
@@ -147,6 +150,14 @@ class Reading(Flows):
                 except DecodeError as error:
                     self.unreadable(wire, error)
 
+    def _marker_in(self, data: bytes) -> Marker | None:
+        """The marker of a lease, dead or alive, if that is what is stored."""
+        try:
+            kept, _ = self._entries.unframe_kept(data)
+        except DecodeError:
+            return None
+        return kept.value if isinstance(kept.value, Marker) else None
+
     def _see(self, index: int, place: Place) -> Flow[Seen]:
         """The entry with its own token, then its records, in one round trip."""
         failures: list[NodeError] = []
@@ -204,8 +215,14 @@ class Reading(Flows):
             if token is None:
                 commands.append(SetIf(item, RECORD_TTL, ABSENT))
             elif not token:
-                commands.append(Set((item,), RECORD_TTL))
+                # Sent again after it was done, it would bring back what was invalidated since.
+                commands.append(Set((item,), RECORD_TTL, once=True))
         return commands
+
+
+def digest_of(data: bytes) -> bytes:
+    """16 bytes that stand for what is stored."""
+    return blake2b(data, digest_size=OVER_SIZE).digest()
 
 
 def is_whole(tokens: Tokens) -> bool:

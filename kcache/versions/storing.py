@@ -10,9 +10,11 @@ from kcache.entry import FRAME_FLAGS
 from kcache.errors import NodeError
 from kcache.flow import LARGE, Flow, fitting
 from kcache.namespace import Place
-from kcache.versions.reading import Reading, Tokens, joined
+from kcache.versions.reading import Reading, Tokens, digest_of, joined
 
 __all__ = ["Storing"]
+
+_TURNS = 20
 
 
 class Storing(Reading):
@@ -104,33 +106,65 @@ class Storing(Reading):
     ) -> Flow[list[tuple[int, Place]]]:
         """Somebody had invalidated: store under the new tokens what is still there, and dead.
 
-        What is not there any more was overwritten or deleted since, by a later call than this.
+        Whoever wanted to compute may have put a marker into its place. What is not there any more
+        was overwritten or deleted since, by a later call than this.
         """
         tokens = yield from self._installed(newer)
         wanted = {
             index: {place: values[index][place] for place in items}
             for index, items in stored.items()
         }
-        frames, lost = self._framed(wanted, tokens, failures)
+        pending, lost = self._framed(wanted, tokens, failures)
+        # Each turn that fails is one in which somebody has tried for a lease.
+        for _ in range(_TURNS):
+            aims = yield from self._aimed(pending, stored, ttl, failures, lost)
+            answers = yield {index: list(commands.values()) for index, commands in aims.items()}
+            still: dict[int, dict[Place, Item]] = {}
+            for index, commands in aims.items():
+                replies = self._replies(index, answers, failures)
+                if replies is None:
+                    lost += [(index, place) for place in commands]
+                    continue
+                failed = [p for p, reply in zip(commands, replies, strict=True) if not reply]
+                still |= {index: {p: pending[index][p] for p in failed}} if failed else {}
+            if not still:
+                break
+            pending = still
+        return lost
+
+    def _aimed(
+        self,
+        items: Mapping[int, Mapping[Place, Item]],
+        stored: Mapping[int, Mapping[Place, Item]],
+        ttl: float | None,
+        failures: list[NodeError],
+        lost: list[tuple[int, Place]],
+    ) -> Flow[dict[int, dict[Place, Command]]]:
+        """The commands that store where there still is what was stored before, or a marker."""
         answers = yield {
-            index: [Gets(place.key) for place in items] for index, items in frames.items()
+            index: [Gets(place.key) for place in by_place] for index, by_place in items.items()
         }
-        batch: dict[int, list[Command]] = {}
-        for index, items in frames.items():
+        aims: dict[int, dict[Place, Command]] = {}
+        for index, by_place in items.items():
             helds = self._replies(index, answers, failures)
             if helds is None:
-                lost += [(index, place) for place in items]
+                lost += [(index, place) for place in by_place]
                 continue
-            batch[index] = [
-                SetIf(item, ttl, Condition(present=None, token=held.token))
-                for (place, item), held in zip(items.items(), helds, strict=True)
-                if held is not None and held.data == stored[index][place][1]
-            ]
-        answers = yield {index: commands for index, commands in batch.items() if commands}
-        for index in answers:
-            if self._replies(index, answers, failures) is None:
-                lost += [(index, place) for place in frames[index]]
-        return lost
+            commands: dict[Place, Command] = {
+                place: SetIf(item, ttl, Condition(present=None, token=held.token))
+                for (place, item), held in zip(by_place.items(), helds, strict=True)
+                if held is not None and self._is_or_was(held.data, stored[index][place][1])
+            }
+            if commands:
+                aims[index] = commands
+        return aims
+
+    def _is_or_was(self, data: bytes, stored: bytes) -> bool:
+        """Whether it is what was stored, or a marker that has taken the place of that."""
+        if data == stored:
+            return True
+        marker = self._marker_in(data)
+        return marker is not None and marker.over == digest_of(stored)
 
     def _framed(
         self,

@@ -36,6 +36,7 @@ __all__ = ["MAX_COUNT", "MAX_PX", "RedisTalk", "px_of"]
 MAX_PX = 10**15
 """Milliseconds, 31,700 years; what Redis can add to the time of day has its limit beyond."""
 MAX_COUNT = 2**63 - 1
+_MOST_KEYS = 2**16
 _NO_END, _NO_ENTRY = -1, -2
 _PONG, _NAN = Status(b"PONG"), Status(b"NAN")
 _BULKS = frozenset({bytes, type(None)})
@@ -115,11 +116,27 @@ def _get(command: Get) -> _Plan:
     if len(keys) == 1:
         return _Plan(resp.encode_get(keys[0]), 1, lambda raw: _hits(keys, raw))
 
+    if len(keys) > _MOST_KEYS:
+        # No reply is an array that long.
+        parts = [keys[at : at + _MOST_KEYS] for at in range(0, len(keys), _MOST_KEYS)]
+        requests = b"".join(map(resp.encode_mget, parts))
+        return _Plan(requests, len(parts), lambda raw: _joined(keys, raw))
+
     def at_once(data: bytes) -> Reply:
         values = resp.parse_bulks(data)
         return values if values is INCOMPLETE else _hits(keys, values)
 
     return _Plan(resp.encode_mget(keys), 1, lambda raw: _hits(keys, raw[0]), at_once)
+
+
+def _joined(keys: Sequence[bytes], arrays: list[Raw]) -> Reply:
+    """The hits of several replies to parts of the keys."""
+    values: list[Raw] = []
+    for array in arrays:
+        if not isinstance(array, list):
+            return _refused(array) or _fail(array)
+        values += array
+    return _hits(keys, values)
 
 
 def _hits(keys: Sequence[bytes], values: Raw) -> Reply:

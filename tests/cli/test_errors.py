@@ -55,6 +55,8 @@ from tests.cli.fleet import NODES, THREE
         (["locate", *NODES, "k", "--timeout", "nan"], 2, "'--timeout'"),
         (["ping"], 2, "no nodes: give --node URL"),
         (["ping", "--node", "redis://:secret@h:x"], 2, "redis://***@h:x"),
+        (["ping", "--node", "redis://:se/cret@h"], 2, "redis://***@h': in a user name"),
+        (["ping", "--node", "redis://:secret@h,redis://g"], 2, "give several nodes as a list"),
         (["ping", *NODES, "--timeout", "0"], 2, "'--timeout': 0 is not above 0"),
         (["ping", *NODES, "--timeout", "soon"], 2, "Invalid value for '--timeout'"),
         (["ping", *NODES, "redis://:secret@h"], 2, "unexpected extra argument"),

@@ -48,6 +48,40 @@ def test_a_count_whose_answer_is_lost_is_not_done_twice(server: Server) -> None:
         assert (counted, direct.get("k")) == ((None, 8) if server.url[0] == "r" else (8, 8))
 
 
+@pytest.mark.parametrize("call", ["set", "set_many"])
+def test_a_set_in_a_namespace_whose_answer_is_lost_is_not_done_twice(
+    server: Server, call: str
+) -> None:
+    with (
+        proxy(server.address) as between,
+        Cache([through(server, between)], timeout=5) as cache,
+        Cache([server.url]) as direct,
+    ):
+        place, elsewhere = cache.namespace("photos"), direct.namespace("photos")
+        assert place.set("k", 7)
+        assert place.get("k") == 7
+        between.switch(replies=HOLD)
+        seen: list[object] = []
+
+        def lose() -> None:
+            # It was done, seen and deleted before whoever did it hears of it.
+            deadline = time.monotonic() + 5
+            while elsewhere.get("k") != 8 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            seen.append(elsewhere.get("k"))
+            elsewhere.delete("k")
+            between.reset()
+            between.switch()
+
+        other = threading.Thread(target=lose)
+        other.start()
+        is_stored = place.set("k", 8) if call == "set" else not place.set_many({"k": 8})
+        other.join()
+        assert seen == [8]
+        assert not is_stored
+        assert elsewhere.get("k") is None
+
+
 @pytest.mark.parametrize("call", ["get", "incr", "get_many"])
 def test_an_idle_connection_that_was_lost_is_not_noticed(server: Server, call: str) -> None:
     with (

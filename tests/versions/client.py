@@ -247,8 +247,8 @@ class Client:
 
 def _hashable(command: Command) -> Command:
     match command:
-        case Set(items, ttl):
-            return Set(tuple(items), ttl)
+        case Set(items, ttl, once):
+            return Set(tuple(items), ttl, once)
         case Get(keys):
             return Get(tuple(keys))
         case Delete(keys):

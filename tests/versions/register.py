@@ -7,9 +7,8 @@ keys it holds if it holds of each). This is more than R1, R2 and R4 say. What a 
 from that:
 
 * A `set` takes its place where its first store arrives. If something was invalidated before, that
-  store may be dead: the register is empty, and the value appears later, if no other write and no
-  lease came in between, and unless another invalidation did. A computation that begins then began
-  after the call of the `set`, which is when that counts from.
+  store may be dead: the register is empty, and the value appears later, if no other write came in
+  between, and unless another invalidation did. A lease that is taken meanwhile is broken.
 * A `miss` gives a lease only where the register is empty, and a `renewal` only on the value it
   saw. A `fill` stores only if nothing was written, deleted or invalidated since then. Who meets a
   lease of somebody else is told that it is busy, which says nothing of the register.
@@ -258,13 +257,7 @@ def _gets(_kind: str, register: Register, client: int, _part: Part) -> Moves:
 def _miss(_kind: str, register: Register, client: int, _part: Part) -> Moves:
     yield _finish(register, client, BUSY)
     if register.value is MISSING:
-        # To try for the lease is enough to take the place of a store that is dead.
-        parts = tuple(
-            each._replace(passed=each.passed or each.phase == HIDDEN) for each in register.parts
-        )
-        tried = register._replace(parts=parts)
-        yield tried
-        yield _noted(tried, client, MISSED)
+        yield _noted(register, client, MISSED)
     else:
         yield _finish(register, client, register.value)
 
@@ -289,6 +282,9 @@ def _set(_kind: str, register: Register, client: int, part: Part) -> Moves:
         yield _finish(_write(register, client, part.value), client, result=True)
     if part.passed or part.crossed:
         yield _finish(register, client, result=True)
+    if part.crossed and register.value is MISSING:
+        # What it stores then is dead as well, and may have broken a lease.
+        yield _finish(_write(register, client, MISSING), client, result=True)
 
 
 def _delete(_kind: str, register: Register, client: int, part: Part) -> Moves:

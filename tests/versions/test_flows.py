@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kcache.command import Get, SetIf
+from kcache.command import Get, Set, SetIf
 from kcache.entry import Marker
 from kcache.flow import MISSING, Flow
 from kcache.known import Known
@@ -247,3 +247,21 @@ def test_too_many_tokens_to_know_cost_round_trips_only(
     for value in range(3):
         assert fleet.run(child.set("a", value, None)) is True
         assert fleet.run(child.get("a")) == value
+
+
+def test_no_record_is_sent_again(fleet: Fleet) -> None:
+    """One that came a second time could bring back what was invalidated after the first."""
+    parent, child = fleet.process()
+    fleet.run(child.set("a", 1, None))
+    for record in fleet.paths[1].records:
+        for damaged in (None, b"no record"):
+            contents = {key: held for key, held in fleet.contents[0].items() if key != record}
+            if damaged is not None:
+                contents[record] = Stored(damaged, 1)
+            fleet.contents[0] = contents
+            for flow in (child.set("a", 2, None), child.set("a", 3, None), parent.invalidate()):
+                fleet.run(flow)
+                for batch in fleet.batches:
+                    for command in (each for commands in batch.values() for each in commands):
+                        if isinstance(command, Set) and command.items[0][0] == record:
+                            assert command.once

@@ -40,8 +40,8 @@ _NOTHING = Stored(None, 0)
 def split(kind: str, command: Command) -> list[Command]:
     """The atomic commands that a command is done as."""
     match command:
-        case Set(items, ttl):
-            return [Set((item,), ttl) for item in items]
+        case Set(items, ttl, once):
+            return [Set((item,), ttl, once) for item in items]
         case Get(keys) if kind == "memcached":
             return [Get((key,)) for key in keys]
         case Delete(keys) if kind == "memcached":
