@@ -37,6 +37,8 @@ __all__ = ["DEFAULT_TIMEOUT", "Cache", "Namespace"]
 DEFAULT_TIMEOUT = 0.5
 """Seconds that a call may take in all."""
 _PRIVATE = "private"
+_MOST_NAMESPACES = 256
+"""That are kept, each with what it has learnt: some thousand bytes."""
 # What the system can be asked to wait for.
 _LONGEST_TIMEOUT = 10**6
 
@@ -139,6 +141,7 @@ class Cache(FillCalls, Memoizes):
             now=now,
             journal=journal,
         )
+        self._namespaces: dict[tuple[str | bytes, ...], Namespace] = {}
         self._names = () if namespace is None else (namespace,)
         self._own: Namespaced | None = None
         if namespace is None:
@@ -187,13 +190,24 @@ class Cache(FillCalls, Memoizes):
             >>> "cover" in photos
             False
         """
-        return Namespace(
+        # To make one takes longer than a read in it. Only texts: under `python -bb` nobody may ask
+        # whether "a" is b"a".
+        is_plain = ttl is UNSET and codec is None and set(map(type, names)) == {str}
+        known = self._namespaces.get(names) if is_plain else None
+        if known is not None:
+            return known
+        made = Namespace(
             self,
             self._core,
             self._names + _some(names),
             ttl=self._ttl if ttl is UNSET else seconds(ttl),
             entries=_with_codec(self._entries, codec),
         )
+        if is_plain:
+            if len(self._namespaces) >= _MOST_NAMESPACES:
+                self._namespaces.clear()
+            self._namespaces[names] = made
+        return made
 
     def invalidate(self) -> Invalidation:
         """Drop every entry of the cache's namespace, and of those within it, for every process.
