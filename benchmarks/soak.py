@@ -31,6 +31,9 @@ _PACKAGES = (
     "pylibmc",
     "python-memcached",
     "gevent",
+    "Flask-Caching",
+    "Django",
+    "dogpile.cache",
 )
 FIGURES = tuple(dict.fromkeys(scenario.figure for scenario in SCENARIOS))
 """The names of all figures."""

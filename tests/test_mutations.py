@@ -42,6 +42,7 @@ FLOWS = "tests/versions/test_flows.py"
 MODEL = "tests/versions/test_model_check.py::test_every_interleaving_answers_as_a_register_does"
 VERSION_KEYS = "tests/versions/test_keys.py"
 FAULTS = "tests/faults"
+FILLS = "tests/fills"
 ARGUMENTS = "tests/memoize/test_arguments.py"
 FUNCTIONS = "tests/memoize/test_functions.py"
 TRUST = f"{CACHE}/test_trust.py"
@@ -837,6 +838,76 @@ MUTATIONS = [
         "if flight is None:",
         "if True:",
         "tests/memoize/test_coroutines.py",
+    ),
+    Mutation(
+        "who waits in the same process finds the flight",
+        "fills.py",
+        "        if not is_new:\n            return flight.wait(deadline - monotonic())\n",
+        "",
+        f"{FILLS}/test_waiting.py::test_what_is_raised_is_raised_for_those_who_waited",
+    ),
+    Mutation(
+        "what a factory raises is for those who waited, too",
+        "fills.py",
+        "if is_kept and kept is not None else Failed(error)",
+        "if is_kept and kept is not None else None",
+        f"{FILLS}/test_waiting.py::test_what_is_raised_is_raised_for_those_who_waited",
+    ),
+    Mutation(
+        "a lease is given up on an error",
+        "fills.py",
+        "        if error_ttl is None:\n            self._do(self._flows.release(sight.lease))\n",
+        "        if error_ttl is None:\n            pass\n",
+        f"{FILLS}/test_waiting.py::test_those_in_other_processes_compute_then",
+    ),
+    Mutation(
+        "a lease is given up when its thread ends",
+        "fills.py",
+        "        except BaseException:\n            self._do(self._flows.release(sight.lease))\n",
+        "        except BaseException:\n            pass\n",
+        f"{FILLS}/test_waiting.py -k leader_that_is_ended",
+    ),
+    Mutation(
+        "what was computed is stored only while its lease stands",
+        "versions/filling.py",
+        "SetIf((place.key, data, FRAME_FLAGS), ttl, condition),",
+        "SetIf((place.key, data, FRAME_FLAGS), ttl, Condition(present=None, token=None)),",
+        f"{FILLS}/test_writes.py -k was_computed_before_a_write",
+    ),
+    Mutation(
+        "beyond its time a stale value is not given",
+        "fills.py",
+        "if now >= kept.fresh_until + policy.stale_ttl:",
+        "if False:",
+        f"{FILLS}/test_freshness.py::test_beyond_its_time_a_stale_value_is_not_given",
+    ),
+    Mutation(
+        "beyond its time a stale value stands for no exception",
+        "fills.py",
+        "and self._core.now() < kept.fresh_until + policy.stale_on_error",
+        "and True",
+        f"{FILLS}/test_freshness.py -k if_it_cannot_be_computed_again",
+    ),
+    Mutation(
+        "both forms of a key are one to compute",
+        "fills_many.py",
+        "firsts.setdefault(self._flows.route(key), key)",
+        "firsts.setdefault(key, key)",
+        f"{FILLS}/test_many.py -k forms_of_a_key",
+    ),
+    Mutation(
+        "only classes that are named are raised again",
+        "failures.py",
+        "for kind in _and_derived(kinds):",
+        "for kind in _and_derived([Exception]):",
+        f"{FILLS}/test_kept_errors.py::test_who_names_another_class_computes",
+    ),
+    Mutation(
+        "a child forgets the flights of its parent",
+        "flights.py",
+        "os.register_at_fork(after_in_child=_forget_all)",
+        "del _forget_all",
+        f"{FILLS}/test_forks.py -k looks_for_itself",
     ),
     Mutation(
         "a bool is no number to count with",

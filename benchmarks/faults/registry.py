@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.faults import (
     counting,
+    filling,
     forked,
     frozen_node,
     hostile_keys,
@@ -24,6 +25,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *frozen_node.SCENARIOS,
     *hostile_keys.SCENARIOS,
     *hostile_words.SCENARIOS,
+    *filling.SCENARIOS,
     *lives.SCENARIOS,
     *counting.SCENARIOS,
     *oversize.SCENARIOS,

@@ -320,8 +320,10 @@ def _in_two_halves(name: str, flows: Namespaced, key: str, value: Any, memory: A
             found = yield from flows.gets(key)
             return (MISSING, None) if found is None else found
         case "miss":
+            # To some, every lease that they find is over.
+            now = inf if value is not None and value % 300 == 0 else 0.0
             marker = _marker(flows)
-            return _seen((yield from flows.lease(key, marker, now=0.0, lock_ttl=30.0)))
+            return _seen((yield from flows.lease(key, marker, now=now, lock_ttl=30.0)))
         case "renewal":
             return _seen((yield from flows.renewal(key, _marker(flows), lock_ttl=30.0)))
         case _ if memory is None:
