@@ -23,11 +23,17 @@ def raised_by(failure: Any, kinds: Iterable[type[Exception]]) -> Exception | Non
         case (str() as name, tuple() as arguments):
             for kind in _and_derived(kinds):
                 if _name_of(kind) == name:
-                    try:
-                        return kind(*arguments)
-                    except TypeError:
-                        return None
+                    return _made(kind, arguments)
     return None
+
+
+def _made(kind: type[Exception], arguments: tuple[Any, ...]) -> Exception | None:
+    try:
+        made = kind(*arguments)
+    except Exception:  # noqa: BLE001 - whatever a class of the user does: it cannot be made
+        return None
+    # A class that changes its arguments would be another exception each time.
+    return made if made.args == arguments else None
 
 
 def _name_of(kind: type) -> str:

@@ -26,20 +26,19 @@ from kcache.failures import failure_of, raised_by
 from kcache.flights import Failed, Flights, Landed
 from kcache.flow import MISSING, Flow
 from kcache.frame import Dates
+from kcache.interruption import is_of_handler
 from kcache.namespaced import Namespaced
 from kcache.plain_filling import PlainFilling
 from kcache.policy import Policy
 from kcache.refresher import Refresher
 from kcache.route import Key
-from kcache.sight import Sight
+from kcache.sight import MARK_SIZE, Sight
 
-__all__ = ["MARK_SIZE", "Fills", "Job"]
+__all__ = ["Fills", "Job"]
 
-MARK_SIZE = 16
-"""Bytes, at random."""
 _NONCE_SIZE = 8
 # Seconds between two looks at a lease of another process, and their share of the time waited.
-_SHORTEST, _LONGEST, _SHARE = 0.002, 0.1, 0.05
+_SHORTEST, _LONGEST, _SHARE = 0.002, 0.05, 0.05
 _MOST_UNCLEAR = 5
 """So often in a row there may be neither an entry, nor a lease to be had, nor one of another."""
 _FAILURE: Final = -1.0
@@ -95,7 +94,7 @@ class Fills:
         Raises:
             NodeError: the node failed.
         """
-        sight: Sight[Any] = run(self._flows.sight(key), self._transport)
+        sight: Sight[Any] = run(self._flows.sight(key, now=self._core.now()), self._transport)
         return sight.kept
 
     def get(self, job: Job) -> Any:
@@ -122,7 +121,11 @@ class Fills:
         Raises:
             NodeError: the node failed, and calls raise.
         """
-        deadline = monotonic() + job.policy.wait
+        value = self._settled(job, monotonic() + job.policy.wait)
+        return job.factory() if value is MISSING else value
+
+    def _settled(self, job: Job, deadline: float) -> Any:
+        """The value, whoever computes it; MISSING if it takes too long, or no node can be told."""
         unclear = 0
         while True:
             mark = urandom(MARK_SIZE)
@@ -133,7 +136,7 @@ class Fills:
             except _Unreachable as unreachable:
                 if self._core.raises:
                     raise unreachable.error from None
-                return job.factory()
+                return MISSING
             except BaseException:
                 self._withdraw(job, mark)
                 raise
@@ -148,17 +151,28 @@ class Fills:
                 raise outcome.error
             unclear = unclear + 1 if holder is None else 0
             if monotonic() >= deadline or unclear >= _MOST_UNCLEAR:
-                return job.factory()
+                return MISSING
 
-    def renew(self, job: Job) -> Any:
-        """Compute a value again that is there, unless somebody else does; MISSING if so."""
+    def renew(self, job: Job, fresh_until: float) -> Any:
+        """Compute a value again, unless somebody else does; MISSING if so.
+
+        Args:
+            job: what is wanted.
+            fresh_until: of the value that was found. Another one has been computed since.
+        """
         mark = urandom(MARK_SIZE)
         self._flights.begin(mark)
-        marker = Marker(mark, self._core.now() + job.policy.lock_ttl)
-        flow = self._flows.renewal(job.key, marker, lock_ttl=job.policy.lock_ttl)
+        now, lock_ttl = self._core.now(), job.policy.lock_ttl
+        marker = Marker(mark, now + lock_ttl)
+        flow = self._flows.renewal(job.key, marker, now=now, lock_ttl=lock_ttl)
         try:
             sight = run(flow, self._transport)
-            return MISSING if sight.lease is None else self._lead(job, sight, mark)
+            if sight.lease is None:
+                return MISSING
+            if sight.kept is not None and sight.kept.fresh_until != fresh_until:
+                self._do(self._flows.release(sight.lease))
+                return MISSING
+            return self._lead(job, sight, mark)
         except NodeError:
             return MISSING
         except BaseException:
@@ -192,7 +206,7 @@ class Fills:
             sight: Sight[Any] = run(flow, self._transport)
             is_stale = sight.kept is not None and self._current(job, sight.kept) is MISSING
             if sight.lease is None and is_stale:
-                flow = self._flows.renewal(job.key, marker, lock_ttl=lock_ttl)
+                flow = self._flows.renewal(job.key, marker, now=now, lock_ttl=lock_ttl)
                 sight = run(flow, self._transport)
         except NodeError as error:
             raise _Unreachable(error) from None
@@ -204,6 +218,10 @@ class Fills:
         try:
             value = job.factory()
         except Exception as error:
+            if is_of_handler(error):
+                # It is not what the factory has to say.
+                self._do(self._flows.release(sight.lease))
+                raise
             if self._fell_back(job, sight, mark, error):
                 self._account.stale(job.key)
                 return sight.kept.value if sight.kept else None
@@ -276,9 +294,10 @@ class Fills:
             if not policy.is_due(kept.fresh_until, kept.seconds, now, self._chance()):
                 return value
         if policy.refresh == "caller":
-            value = self.renew(job)
+            value = self.renew(job, kept.fresh_until)
             return kept.value if value is MISSING else value
-        self._refresher.ask(job.key, partial(self.renew, job), policy.refresh)
+        task = partial(self.renew, job, kept.fresh_until)
+        self._refresher.ask(self._flows.route(job.key), task, policy.refresh)
         return kept.value
 
     def _current(self, job: Job, kept: Kept | None) -> Any:
@@ -313,7 +332,8 @@ class Fills:
         begun = monotonic()
         while (now := monotonic()) < deadline:
             try:
-                sight = run(self._flows.sight(job.key), self._transport)
+                flow = self._flows.sight(job.key, now=self._core.now())
+                sight = run(flow, self._transport)
             except NodeError:
                 return None
             value = self._current(job, sight.kept)

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from kcache.entry import Marker
 from kcache.errors import NodeError
 from kcache.executor import run
-from kcache.fills import MARK_SIZE, Fills, Job
+from kcache.fills import Fills, Job
 from kcache.flights import Landed
 from kcache.flow import MISSING, Flow, together
 from kcache.policy import Policy
 from kcache.route import Key
-from kcache.sight import Sight
+from kcache.sight import MARK_SIZE, Sight
 
 __all__ = ["ManyFills"]
 
@@ -60,12 +60,35 @@ class ManyFills(Fills):
         finally:
             for each in won:
                 self._flights.end(each.mark, None)
-        for job in others:
+        found |= self._of_others(others, monotonic() + policy.wait, factory_many)
+        return {key: found[first] for key, first in same.items() if first in found}
+
+    def renew(self, job: Job, fresh_until: float) -> Any:
+        """The same; a value that a factory of many leaves out stays as it is."""
+        try:
+            return super().renew(job, fresh_until)
+        except _LeftOut:
+            return MISSING
+
+    def _of_others(
+        self, jobs: list[Job], deadline: float, factory_many: FactoryMany
+    ) -> dict[Key, Any]:
+        """The values that others compute; what takes them too long is computed in one call."""
+        found: dict[Key, Any] = {}
+        late: list[Key] = []
+        for job in jobs:
             try:
-                found[job.key] = self.compute(job)
+                value = self._settled(job, deadline)
             except _LeftOut:
                 continue
-        return {key: found[first] for key, first in same.items() if first in found}
+            if value is MISSING:
+                late.append(job.key)
+            else:
+                found[job.key] = value
+        if late:
+            values = _mapping(factory_many(late))
+            found |= {key: values[key] for key in late if key in values}
+        return found
 
     def _firsts(self, keys: Iterable[Key]) -> dict[Key, Key]:
         """For each key the first one that is the same: `b"a"` after `"a"` is."""
@@ -77,7 +100,8 @@ class ManyFills(Fills):
         found: dict[Key, Any] = {}
         missing: list[Job] = []
         alone: list[Job] = []
-        sights = self._all(self._flows.sight(job.key) for job in jobs)
+        now = self._core.now()
+        sights = self._all(self._flows.sight(job.key, now=now) for job in jobs)
         for job, sight in zip(jobs, sights, strict=True):
             if isinstance(sight, NodeError):
                 alone.append(job)
@@ -99,7 +123,7 @@ class ManyFills(Fills):
         won: list[_Won] = []
         others: list[Job] = []
         try:
-            sights = self._all(
+            sights = self._tried(
                 self._flows.lease(
                     job.key,
                     Marker(mark, now + job.policy.lock_ttl),
@@ -115,6 +139,11 @@ class ManyFills(Fills):
                     won.append(_Won(job, sight.lease, mark))
                 else:
                     others.append(job)
+            failure = next((sight for sight in sights if isinstance(sight, NodeError)), None)
+            if failure is not None and self._core.raises:
+                self._tried(self._flows.release(each.lease) for each in won)
+                won.clear()
+                raise failure
         finally:
             kept = {each.mark for each in won}
             for mark in marks:
@@ -130,14 +159,14 @@ class ManyFills(Fills):
             return {}
         begun = monotonic()
         try:
-            values = factory_many(wanted)
+            values = _mapping(factory_many(wanted))
         except BaseException:
-            self._all(self._flows.release(each.lease) for each in won)
+            self._tried(self._flows.release(each.lease) for each in won)
             raise
         seconds = monotonic() - begun
         for each in won:
             self._account.computed(each.job.key, seconds / len(won))
-        self._all(self._ended(each, values, seconds) for each in won)
+        self._tried(self._ended(each, values, seconds) for each in won)
         for each in won:
             if each.job.key in values:
                 self._flights.end(each.mark, Landed(values[each.job.key]))
@@ -148,18 +177,29 @@ class ManyFills(Fills):
             return self._flows.release(won.lease)  # type: ignore[no-any-return]
         return self._stored(won.job, won.lease, values[won.job.key], seconds)
 
-    def _all(self, flows: Iterable[Flow[Any]]) -> list[Sight[Any] | NodeError]:
+    def _tried(self, flows: Iterable[Flow[Any]]) -> list[Any]:
         """What each of some flows gives, or the NodeError of its node."""
-        results = run(together(list(flows)), self._transport)
+        return run(together(list(flows)), self._transport)
+
+    def _all(self, flows: Iterable[Flow[Any]]) -> list[Sight[Any] | NodeError]:
+        """The same; where calls raise, the first NodeError is raised."""
+        results = self._tried(flows)
         for result in results:
             if isinstance(result, NodeError) and self._core.raises:
                 raise result
         return results
 
 
+def _mapping(values: Any) -> Mapping[Any, Any]:
+    if not isinstance(values, Mapping):
+        kind = type(values).__name__
+        raise TypeError(f"factory_many gives a dict from keys to values, not {kind}")
+    return values
+
+
 def _alone(factory_many: FactoryMany, key: Key) -> Callable[[], Any]:
     def factory() -> Any:
-        values = factory_many([key])
+        values = _mapping(factory_many([key]))
         if key not in values:
             raise _LeftOut
         return values[key]

@@ -76,9 +76,11 @@ class Flights:
             flight.end(outcome)
 
     def forget(self) -> None:
-        """Be as new, in a child process: the threads that would end them stayed with the parent."""
-        for mark in list(self._flights):
-            self.end(mark, None)
+        """Be as new, in a child process: threads stayed with the parent, and so do their flights.
+
+        Nobody is woken: another thread may have held a flight's lock in the moment of the fork.
+        """
+        self._flights = {}
 
 
 _all: weakref.WeakSet[Flights] = weakref.WeakSet()

@@ -208,17 +208,19 @@ class Namespaced(Versions):
         """The node of a key, and its place there: what is the same for keys that are the same."""
         return self._router.route(key)
 
-    def sight(self, key: Key) -> Flow[Sight[Lease]]:
+    def sight(self, key: Key, *, now: float) -> Flow[Sight[Lease]]:
         """What there is under a key, for whoever would compute it, without a lease."""
-        return self.sight_at(*self._router.route(key))
+        return self.sight_at(*self._router.route(key), now=now)
 
     def lease(self, key: Key, marker: Marker, *, now: float, lock_ttl: float) -> Flow[Sight[Lease]]:
         """Take the lease on an entry that is not there."""
         return self.lease_at(*self._router.route(key), marker, now=now, lock_ttl=lock_ttl)
 
-    def renewal(self, key: Key, marker: Marker, *, lock_ttl: float) -> Flow[Sight[Lease]]:
+    def renewal(
+        self, key: Key, marker: Marker, *, now: float, lock_ttl: float
+    ) -> Flow[Sight[Lease]]:
         """Take the lease on an entry that is there, and stale."""
-        return self.renewal_at(*self._router.route(key), marker, lock_ttl=lock_ttl)
+        return self.renewal_at(*self._router.route(key), marker, now=now, lock_ttl=lock_ttl)
 
     def withdraw(self, key: Key, mark: bytes) -> Flow[None]:
         """Give up whatever lease there may be with this mark."""

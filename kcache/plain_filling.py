@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from kcache.command import ABSENT, Command, Delete, Get, Item, Refused, Set, SetIf
+from kcache.command import (
+    ABSENT,
+    Command,
+    Condition,
+    Delete,
+    Get,
+    Gets,
+    Item,
+    Refused,
+    Set,
+    SetIf,
+)
 from kcache.entry import FRAME_FLAGS, Kept, Marker
 from kcache.errors import DecodeError, NodeError, NodeRefused
 from kcache.flow import MAX_VALUE, Flow
@@ -19,7 +30,9 @@ from kcache.node import Node
 from kcache.plain import Plain
 from kcache.plain_signed import SignedPlain
 from kcache.route import Key, Router
-from kcache.sight import Sight
+from kcache.sight import Sight, lease_of, mark_of
+
+_ATTEMPTS = 20
 
 __all__ = ["PlainFilling", "PlainLease", "SignedFilling"]
 
@@ -65,31 +78,41 @@ class PlainFilling(Plain):
         """The node of a key, and its place there: what is the same for keys that are the same."""
         return self._router.route(key)
 
-    def sight(self, key: Key) -> Flow[Sight[PlainLease]]:
+    def sight(self, key: Key, *, now: float) -> Flow[Sight[PlainLease]]:
         """What there is under a key, for whoever would compute it, without a lease."""
         index, wire = self._router.route(key)
         beside = self._lease_key(wire)
         hits = yield from self._ask(index, Get((wire, beside)))
-        return self._sight(index, wire, beside, hits)
+        held = {key: (flags, data) for key, flags, data in hits}
+        _, lease = held.get(beside, (0, b""))
+        return Sight(kept=self._kept(index, wire, held.get(wire)), holder=mark_of(lease, now))
 
     def lease(
-        self, key: Key, marker: Marker, *, now: float = 0.0, lock_ttl: float
+        self, key: Key, marker: Marker, *, now: float, lock_ttl: float
     ) -> Flow[Sight[PlainLease]]:
         """Take the lease on a key, whether there is an entry or not."""
-        del now
         index, wire = self._router.route(key)
         beside = self._lease_key(wire)
-        item = beside, marker.mark, FRAME_FLAGS
-        answers = yield {index: (SetIf(item, lock_ttl, ABSENT), Get((wire, beside)))}
-        failures: list[NodeError] = []
-        replies = self._replies(index, answers, failures)
-        if replies is None:
-            raise failures[0]
-        is_won, hits = replies
-        sight = self._sight(index, wire, beside, hits)
-        if not is_won:
-            return sight
-        return Sight(lease=PlainLease(index, wire, beside), kept=sight.kept)
+        item = beside, lease_of(marker), FRAME_FLAGS
+        condition = ABSENT
+        kept: Kept | None = None
+        for _ in range(_ATTEMPTS):
+            store = SetIf(item, lock_ttl, condition)
+            answers = yield {index: (store, Get((wire,)), Gets(beside))}
+            failures: list[NodeError] = []
+            replies = self._replies(index, answers, failures)
+            if replies is None:
+                raise failures[0]
+            is_won, hits, held = replies
+            kept = self._kept(index, wire, hits[0][1:] if hits else None)
+            if is_won:
+                return Sight(lease=PlainLease(index, wire, beside), kept=kept)
+            holder = None if held is None else mark_of(held.data, now)
+            if holder is not None:
+                return Sight(kept=kept, holder=holder)
+            # One whose time is over may lie there still: memcached counts whole seconds.
+            condition = ABSENT if held is None else Condition(present=None, token=held.token)
+        return Sight(kept=kept)
 
     renewal = lease
 
@@ -129,18 +152,18 @@ class PlainFilling(Plain):
         index, wire = self._router.route(key)
         beside = self._lease_key(wire)
         hits = yield from self._ask(index, Get((beside,)))
-        if hits and hits[0][2] == mark:
+        if hits and mark in hits[0][2]:
             yield {index: (Delete((beside,)),)}
 
-    def _sight(self, index: int, wire: bytes, beside: bytes, hits: Any) -> Sight[PlainLease]:
-        held = {key: (flags, data) for key, flags, data in hits}
-        kept: Kept | None = None
-        if wire in held:
-            try:
-                kept = self._forms[index].load_kept(*held[wire], wire)
-            except DecodeError as error:
-                self.unreadable(wire, error)
-        return Sight(kept=kept, holder=held[beside][1] if beside in held else None)
+    def _kept(self, index: int, wire: bytes, held: tuple[int, bytes] | None) -> Kept | None:
+        """The value in what lies under a key, fresh or stale."""
+        if held is None:
+            return None
+        try:
+            return self._forms[index].load_kept(*held, wire)
+        except DecodeError as error:
+            self.unreadable(wire, error)
+            return None
 
 
 class SignedFilling(PlainFilling, SignedPlain):

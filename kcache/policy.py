@@ -30,7 +30,7 @@ class FillOptions(TypedDict, total=False):
     lock_ttl: Ttl
     wait: Ttl
     jitter: float
-    errors: Mapping[type[Exception], Ttl]
+    errors: Mapping[Any, Ttl]
     refresh: Refresh
 
 
@@ -122,15 +122,16 @@ def policy_of(options: FillOptions) -> Policy:
         return DEFAULT
     try:
         # To check takes longer than a hit in memory.
-        return _remembered(tuple(options.items()))
+        return _remembered(tuple((name, type(value), value) for name, value in options.items()))
     except TypeError:
         # One cannot be hashed.
         return _checked(options)
 
 
 @lru_cache(256)
-def _remembered(options: tuple[tuple[str, Any], ...]) -> Policy:
-    return _checked(dict(options))
+def _remembered(options: tuple[tuple[str, type, Any], ...]) -> Policy:
+    # Of what type they are is a part of the question: True is equal to 1.
+    return _checked({name: value for name, _, value in options})
 
 
 def _checked(options: Mapping[str, Any]) -> Policy:
@@ -145,7 +146,10 @@ def _checked(options: Mapping[str, Any]) -> Policy:
 
 
 def _time(name: str, value: Any) -> float:
-    life = None if value is None else seconds(value)
+    try:
+        life = None if value is None else seconds(value)
+    except (TypeError, ConfigurationError):
+        life = None
     if life is None or not 0 <= life < inf:
         raise ConfigurationError(f"{name} is a number of seconds from 0 on, not {value!r}")
     return life

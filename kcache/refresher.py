@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import weakref
 from collections.abc import Callable, Hashable
 from math import inf
 from time import monotonic
@@ -19,6 +21,7 @@ _PAUSE = 0.05
 """Seconds after which a key may be asked for again, when somebody else may be computing it."""
 _REMEMBERED = 10_000
 _log = logging.getLogger("kcache")
+_all: weakref.WeakSet[Refresher] = weakref.WeakSet()
 
 
 class Refresher:
@@ -28,6 +31,7 @@ class Refresher:
         # By key until when it is left alone.
         self._quiet: dict[Hashable, float] = {}
         self._busy = 0
+        _all.add(self)
 
     def ask(self, key: Hashable, task: Callable[[], Any], how: Refresh) -> None:
         """Have a task done in the background.
@@ -41,7 +45,7 @@ class Refresher:
         if self._quiet.get(key, 0.0) > now:
             return
         if len(self._quiet) >= _REMEMBERED:
-            self._quiet = {each: until for each, until in self._quiet.items() if until > now}
+            self._quiet = {each: until for each, until in list(self._quiet.items()) if until > now}
         if callable(how):
             self._quiet[key] = now + _PAUSE
             how(task)
@@ -62,6 +66,19 @@ class Refresher:
         finally:
             self._end(key)
 
+    def forget(self) -> None:
+        """Be as new, in a child process: the threads stayed with the parent."""
+        self._quiet = {}
+        self._busy = 0
+
     def _end(self, key: Hashable) -> None:
-        self._busy -= 1
+        self._busy = max(self._busy - 1, 0)
         self._quiet[key] = monotonic() + _PAUSE
+
+
+def _forget_all() -> None:
+    for refresher in list(_all):
+        refresher.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -35,7 +35,7 @@ from kcache.flow import MAX_VALUE, Flow
 from kcache.frame import Dates
 from kcache.framed import OVER_SIZE, Kept, Marker
 from kcache.namespace import Place
-from kcache.sight import Sight
+from kcache.sight import Sight, lease_of, mark_of
 from kcache.versions.reading import Reading, Tokens, digest_of, is_whole, joined
 
 __all__ = ["Filling", "Lease"]
@@ -43,10 +43,9 @@ __all__ = ["Filling", "Lease"]
 _ATTEMPTS = 20
 
 
-def holder_of(lease: bytes, entry: bytes) -> bytes | None:
-    """The mark in a lease beside an entry, if it is one of this very entry."""
-    bound = digest_of(entry)
-    return lease[: -len(bound)] if lease.endswith(bound) else None
+def holder_of(lease: bytes, entry: bytes, now: float) -> bytes | None:
+    """The mark in a lease beside an entry, if it is of this very entry and not over."""
+    return mark_of(lease, now) if lease.endswith(digest_of(entry)) else None
 
 
 class Lease(NamedTuple):
@@ -70,8 +69,8 @@ class Lease(NamedTuple):
 class Filling(Reading):
     """Leases, and what is stored under them."""
 
-    def sight_at(self, index: int, place: Place) -> Flow[Sight[Lease]]:
-        """What there is, without a lease: the entry first."""
+    def sight_at(self, index: int, place: Place, *, now: float) -> Flow[Sight[Lease]]:
+        """What there is at a time, without a lease: the entry first."""
         beside = self._path.lease_key(place)
         found = yield from self._ask(index, Get((*self._reading(place).keys, beside)))
         held, tokens = self._taken_apart(index, found)
@@ -80,8 +79,9 @@ class Filling(Reading):
         if data is None or kept is None:
             return Sight()
         if isinstance(kept.value, Marker):
-            return Sight(holder=kept.value.mark)
-        return Sight(kept=kept, holder=holder_of(held.get(beside, b""), data))
+            # One whose time is over may lie there still: memcached counts whole seconds.
+            return Sight(holder=kept.value.mark if kept.value.until > now else None)
+        return Sight(kept=kept, holder=holder_of(held.get(beside, b""), data, now))
 
     def lease_at(
         self, index: int, place: Place, marker: Marker, *, now: float, lock_ttl: float
@@ -127,7 +127,7 @@ class Filling(Reading):
         return Sight()
 
     def renewal_at(
-        self, index: int, place: Place, marker: Marker, *, lock_ttl: float
+        self, index: int, place: Place, marker: Marker, *, now: float, lock_ttl: float
     ) -> Flow[Sight[Lease]]:
         """Take the lease on an entry that is alive; see `lease_at`."""
         beside = self._path.lease_key(place)
@@ -142,11 +142,12 @@ class Filling(Reading):
             kept = None if held is None else self._kept(place, held.data, tokens)
             if held is None or kept is None or isinstance(kept.value, Marker):
                 return Sight()
-            holder = None if other is None else holder_of(other.data, held.data)
+            holder = None if other is None else holder_of(other.data, held.data, now)
             if holder is not None:
                 return Sight(kept=kept, holder=holder)
             condition = ABSENT if other is None else Condition(present=None, token=other.token)
-            item = beside, marker.mark + digest_of(held.data), FRAME_FLAGS
+            lease = lease_of(marker, digest_of(held.data))
+            item = beside, lease, FRAME_FLAGS
             if (yield from self._ask(index, SetIf(item, lock_ttl, condition))):
                 return Sight(Lease(index, place, held.token, joined(tokens), beside), kept)
         return Sight()
@@ -207,7 +208,7 @@ class Filling(Reading):
         marker = self._marker_in(held.data) if isinstance(held, Held) else None
         if marker is not None and marker.mark == mark:
             yield from self.release(Lease(index, place, held.token, b""))
-        if hits and not isinstance(hits, Refused) and hits[0][2].startswith(mark):
+        if hits and not isinstance(hits, Refused) and mark in hits[0][2]:
             yield {index: (Delete((beside,)),)}
 
     def _tried(self, index: int, place: Place, store: SetIf) -> Flow[tuple[Held | None, Tokens]]:

@@ -325,7 +325,7 @@ def _in_two_halves(name: str, flows: Namespaced, key: str, value: Any, memory: A
             marker = _marker(flows)
             return _seen((yield from flows.lease(key, marker, now=now, lock_ttl=30.0)))
         case "renewal":
-            return _seen((yield from flows.renewal(key, _marker(flows), lock_ttl=30.0)))
+            return _seen((yield from flows.renewal(key, _marker(flows), now=0.0, lock_ttl=30.0)))
         case _ if memory is None:
             return None, None
         case "cas":
