@@ -560,8 +560,8 @@ MUTATIONS = [
     Mutation(
         "a lease beside is of the entry that is there",
         "versions/filling.py",
-        "return lease[: -len(bound)] if lease.endswith(bound) else None",
-        "return lease[: -len(bound)] or None",
+        "return mark_of(lease, now) if lease.endswith(digest_of(entry)) else None",
+        "return mark_of(lease, now)",
         "tests/namespaces/test_promises.py",
     ),
     Mutation(
