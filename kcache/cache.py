@@ -358,7 +358,7 @@ class Namespace(FillCalls, Memoizes):
         return hash((id(self._cache), self._path))
 
     def __repr__(self) -> str:
-        return f"<Namespace {'/'.join(map(str, self._path.names))} of {self._cache!r}>"
+        return f"<Namespace {self._path} of {self._cache!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _namespace_of, (self._cache, self._path.names, self._ttl, self._entries)

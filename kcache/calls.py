@@ -34,7 +34,7 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Key)
 
 
-_BEYOND = 2**64
+_BEYOND = 2**2048
 
 
 class Unset(Enum):
@@ -398,8 +398,9 @@ def _integer(name: str, number: int) -> int:
     # A bool is an int to Python, and a slip in a count.
     if isinstance(number, bool) or not hasattr(number, "__index__"):
         raise TypeError(f"{name} is an int, not {_kind(number)}")
+    whole = as_int(number)
     # Beyond the range of counters all numbers mean the same, and some are too long to be shown.
-    return max(min(as_int(number), _BEYOND), -_BEYOND)
+    return whole if abs(whole) < _BEYOND else _BEYOND if whole > 0 else -_BEYOND
 
 
 def _kind(value: object) -> str:

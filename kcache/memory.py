@@ -59,7 +59,6 @@ class MemoryStore:
         self._token = 0
         # A signal's handler may come in the middle of a call of its own thread, and use the store.
         self._lock = threading.RLock()
-        self._changes = 0
         _stores.add(self)
 
     def __len__(self) -> int:
@@ -238,7 +237,7 @@ class MemoryStore:
     def flush(self) -> None:
         """Remove everything."""
         with self._lock:
-            self._changes += 1
+            self._token += 1
             self._entries.clear()
             self._bytes = 0
 
@@ -252,18 +251,21 @@ class MemoryStore:
             self._remove(key)
             return False
         entries = self._entries
-        self._changes = changes = self._changes + 1
         old = entries.get(key)
         self._token = token = self._token + 1
         entries[key] = (data, flags, token, expires)
         if old is None:
             self._bytes += len(key) + len(data) + _OVERHEAD
         else:
-            entries.move_to_end(key)
             self._bytes += len(data) - len(old[0])
+            try:  # noqa: SIM105 - as in `get`
+                entries.move_to_end(key)
+            except KeyError:
+                # A handler has removed it since.
+                pass
         if self._bytes > self.max_bytes or len(entries) > self.max_entries:
             self._evict()
-        if self._changes != changes:
+        if self._token != token:
             self._recount()
         return True
 
@@ -272,12 +274,13 @@ class MemoryStore:
         self._bytes = sum(_size(key, entry[0]) for key, entry in self._entries.items())
 
     def _evict(self) -> None:
-        while self._bytes > self.max_bytes or len(self._entries) > self.max_entries:
-            key, old = self._entries.popitem(last=False)
+        entries = self._entries
+        while entries and (self._bytes > self.max_bytes or len(entries) > self.max_entries):
+            key, old = entries.popitem(last=False)
             self._bytes -= _size(key, old[0])
 
     def _remove(self, key: bytes) -> None:
-        self._changes += 1
+        self._token += 1
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._bytes -= _size(key, entry[0])

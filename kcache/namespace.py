@@ -88,7 +88,13 @@ class Path:
 
     def shown(self, key: str | bytes) -> str:
         """The key and the namespace, for a message."""
-        return f"{key!r} in the namespace {'/'.join(map(str, self.names))}"
+        return f"{key!r} in the namespace {self}"
+
+    def __str__(self) -> str:
+        return "/".join(
+            name if isinstance(name, str) else name.decode(errors="backslashreplace")
+            for name in self.names
+        )
 
     def lease_key(self, place: Place) -> bytes:
         """The wire key of a lease beside an entry."""
