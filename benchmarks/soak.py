@@ -34,6 +34,7 @@ _PACKAGES = (
     "Flask-Caching",
     "Django",
     "dogpile.cache",
+    "cachelib",
 )
 FIGURES = tuple(dict.fromkeys(scenario.figure for scenario in SCENARIOS))
 """The names of all figures."""

@@ -105,7 +105,7 @@ SCENARIOS = (
     Scenario(
         "F22",
         "hostile ttls, deltas, namespaces, and paths, names and options in node URLs, a canary "
-        "looked at after each; memoize is not there yet",
+        "looked at after each",
         "words",
         "0 injections, 0 cross-key hits, only refusals",
         _words,

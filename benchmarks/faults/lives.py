@@ -19,8 +19,12 @@ _DAY = 86_400
 _LASTING = (2_592_000, 2_592_001, 3650 * _DAY)
 _SHORT = (0.4, 1)
 _TTLS = (None, 0, -1, *_SHORT, *_LASTING)
-# memcached counts whole seconds.
+# memcached counts whole seconds; beyond 30 days, from a start that was rounded (docs/cache.md).
 _SLACK = 2.0
+_MONTH, _BEYOND = 30 * _DAY, 4.0
+_MUST = (
+    "never shorter than asked; the same within memcached's 2 s; never gone at once, never for ever"
+)
 _TURN = 0.01
 
 
@@ -60,7 +64,14 @@ def _judged(ttl: float | None, left: float | None, passed: float) -> str:
         return "for ever"
     if left < ttl - passed - 0.01:
         return "shorter"
-    return "longer" if left > ttl + _SLACK + 0.01 else ""
+    return _longer(ttl, left)
+
+
+def _longer(ttl: float, left: float) -> str:
+    if left <= ttl + _SLACK + 0.01:
+        return ""
+    documented = ttl > _MONTH and left <= ttl + _BEYOND + 0.01
+    return "beyond 30 days, longer by up to 4 s" if documented else "longer"
 
 
 @dataclass
@@ -127,18 +138,19 @@ SCENARIOS = (
     Scenario(
         "F23",
         "ttls None, 0, -1, 0.4, 1, 2,592,000, 2,592,001, 10 years in seven ways to store, also in "
-        "memory; what is left is asked at once",
+        "memory; what is left is asked at once. Documented: on memcached <= 2 s longer, beyond 30 "
+        "days <= 4 s",
         "stores",
-        "never shorter, <= 2 s longer, never gone at once, never for ever",
+        _MUST,
         _left,
         Effort(20_000, 10),
         Effort(112, 1),
     ),
     Scenario(
         "F23",
-        "the same ttls, entries read until 2 s after their end",
+        "the same ttls, entries read until 2 s after their end; those beyond 30 days are there",
         "entries",
-        "never shorter, <= 2 s longer, never gone at once, never for ever",
+        _MUST,
         _lives,
         Effort(400, 10),
         Effort(80, 1),

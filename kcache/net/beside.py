@@ -100,24 +100,39 @@ class _Seen(NamedTuple):
 _NOTHING = _Seen(b"", b"", b"", ())
 
 
-class _RedisBeside(Requests):
+class _NodeBeside(Requests):
+    """What both protocols share: a request that is not over when the first bytes have come."""
+
     def __init__(self, pool: Pool, others: Wires) -> None:
         super().__init__(pool)
         self._others = others
+        self._seen = _NOTHING
+
+    def _rest_of_read(self, begun: Begun, wire: bytes) -> Any:
+        wires = (wire, *self._others)
+        hits = self.rest(begun, Get(wires))
+        return UNDONE if hits is UNDONE else _parted(hits, wires)
+
+    def _rest_of_store(self, begun: Begun, item: Item, ttl: float | None) -> Any:
+        hits = self.rest(begun, Get(self._others), Set((item,), ttl, once=True))
+        if hits is UNDONE:
+            return UNDONE
+        held = {key: data for key, _, data in hits}
+        return tuple(map(held.get, self._others))
+
+
+class _RedisBeside(_NodeBeside):
+    def __init__(self, pool: Pool, others: Wires) -> None:
+        super().__init__(pool, others)
         self._head = b"*%d\r\n" % (1 + len(others))
         self._request = b"*%d\r\n$4\r\nMGET\r\n$" % (2 + len(others))
         self._keys = b"".join([b"\r\n$%d\r\n%b" % (len(key), key) for key in others]) + b"\r\n"
         self._look = resp.encode_mget(others)
-        self._seen = _NOTHING
 
     def read(self, wire: bytes) -> Any:
         request = b"%b%d\r\n%b%b" % (self._request, len(wire), wire, self._keys)
         found = self.ask(request, wire, self._parse)
-        if found.__class__ is not Begun:
-            return found
-        wires = (wire, *self._others)
-        hits = self.rest(found, Get(wires))
-        return UNDONE if hits is UNDONE else _parted(hits, wires)
+        return self._rest_of_read(found, wire) if found.__class__ is Begun else found
 
     def _parse(self, data: bytes, _wire: bytes) -> Any:
         tail, miss, _, found = self._seen
@@ -139,10 +154,7 @@ class _RedisBeside(Requests):
             return UNDONE
         store = resp.encode_set(wire, data, None if ttl is None else px_of(ttl))
         found = self.ask(self._look + store, None, self._parse_stored, once=True)
-        if found.__class__ is not Begun:
-            return found
-        hits = self.rest(found, Get(self._others), Set((item,), ttl, once=True))
-        return UNDONE if hits is UNDONE else _of_others(hits, self._others)
+        return self._rest_of_store(found, item, ttl) if found.__class__ is Begun else found
 
     def _parse_stored(self, data: bytes, _: None) -> Any:
         seen = self._seen
@@ -171,21 +183,15 @@ class _RedisBeside(Requests):
         return found
 
 
-class _MemcachedBeside(Requests):
+class _MemcachedBeside(_NodeBeside):
     def __init__(self, pool: Pool, others: Wires) -> None:
-        super().__init__(pool)
-        self._others = others
+        super().__init__(pool, others)
         self._keys = b" %b\r\n" % b" ".join(others)
         self._look = encode_get_each(others)
-        self._seen = _NOTHING
 
     def read(self, wire: bytes) -> Any:
         found = self.ask(b"get %b%b" % (wire, self._keys), wire, self._parse)
-        if found.__class__ is not Begun:
-            return found
-        wires = (wire, *self._others)
-        hits = self.rest(found, Get(wires))
-        return UNDONE if hits is UNDONE else _parted(hits, wires)
+        return self._rest_of_read(found, wire) if found.__class__ is Begun else found
 
     def _parse(self, data: bytes, wire: bytes) -> Any:
         tail, miss, _, found = self._seen
@@ -211,10 +217,7 @@ class _MemcachedBeside(Requests):
         exptime = 0 if ttl is None else exptime_of(ttl, time())
         request = self._look + mc.encode_ms(wire, data, flags, exptime)
         found = self.ask(request, None, self._parse_stored, once=True)
-        if found.__class__ is not Begun:
-            return found
-        hits = self.rest(found, Get(self._others), Set((item,), ttl, once=True))
-        return UNDONE if hits is UNDONE else _of_others(hits, self._others)
+        return self._rest_of_store(found, item, ttl) if found.__class__ is Begun else found
 
     def _parse_stored(self, data: bytes, _: None) -> Any:
         seen = self._seen
@@ -269,8 +272,3 @@ def _parted(hits: list[tuple[bytes, int, bytes]], wires: Wires) -> tuple[bytes |
     held = {key: data for key, _, data in hits}
     value, *others = map(held.get, wires)
     return value, tuple(others)
-
-
-def _of_others(hits: list[tuple[bytes, int, bytes]], others: Wires) -> Found:
-    held = {key: data for key, _, data in hits}
-    return tuple(map(held.get, others))

@@ -83,7 +83,7 @@ class MemcachedTalk(Talk):
         """Take bytes that came; whether all replies are there, now."""
         parser = self._parser
         if parser is None:
-            if self._is_done_at_once(data):
+            if self.is_done_at_once(self._plans, data):
                 return True
             self._parser = parser = MemcachedParser()
         parser.feed(data)
@@ -103,16 +103,6 @@ class MemcachedTalk(Talk):
                 self._started = False
         if not parser.is_idle:
             raise WireError("more replies than commands", b"")
-        return True
-
-    def _is_done_at_once(self, data: bytes) -> bool:
-        (plan, *others) = self._plans
-        if others or plan.at_once is None:
-            return False
-        reply = plan.at_once(data)
-        if reply is INCOMPLETE:
-            return False
-        self.replies.append(reply)
         return True
 
     def again(self) -> MemcachedTalk:

@@ -71,7 +71,7 @@ class RedisTalk(Talk):
         """Take bytes that came; whether all replies are there, now."""
         parser = self._parser
         if parser is None:
-            if self._is_done_at_once(data):
+            if self.is_done_at_once(self._plans, data):
                 return True
             self._parser = parser = resp.RespParser()
         parser.feed(data)
@@ -84,16 +84,6 @@ class RedisTalk(Talk):
         for plan in self._plans:
             self.replies.append(plan.read(raw[at : at + plan.expected]))
             at += plan.expected
-        return True
-
-    def _is_done_at_once(self, data: bytes) -> bool:
-        (plan, *others) = self._plans
-        if others or plan.at_once is None:
-            return False
-        reply = plan.at_once(data)
-        if reply is INCOMPLETE:
-            return False
-        self.replies.append(reply)
         return True
 
     def again(self) -> RedisTalk:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self
 
 from kcache.command import HARMLESS, Command, Reply, Set
+from kcache.wire.reply import INCOMPLETE
 
 __all__ = ["Talk"]
+
+
+class Plan(Protocol):
+    """How a command goes out, and what becomes of the replies to it."""
+
+    @property
+    def at_once(self) -> Callable[[bytes], Reply] | None:
+        """Makes the reply of bytes, if they are all of it; INCOMPLETE otherwise."""
 
 
 class Talk(ABC):
@@ -46,6 +55,17 @@ class Talk(ABC):
             WireError: the bytes are no replies to these commands, or more than that. The
                 connection is of no more use.
         """
+
+    def is_done_at_once(self, plans: Sequence[Plan], data: bytes) -> bool:
+        """Whether the bytes are all of the reply to a single command, in the commonest form."""
+        (plan, *others) = plans
+        if others or plan.at_once is None:
+            return False
+        reply = plan.at_once(data)
+        if reply is INCOMPLETE:
+            return False
+        self.replies.append(reply)
+        return True
 
     @abstractmethod
     def again(self) -> Self:
