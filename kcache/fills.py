@@ -220,14 +220,10 @@ class Fills:
         except Exception as error:
             if is_of_handler(error):
                 # It is not what the factory has to say.
-                self._do(self._flows.release(sight.lease))
                 raise
             if self._fell_back(job, sight, mark, error):
                 self._account.stale(job.key)
                 return sight.kept.value if sight.kept else None
-            raise
-        except BaseException:
-            self._do(self._flows.release(sight.lease))
             raise
         seconds = monotonic() - begun
         self._account.computed(job.key, seconds)

@@ -131,6 +131,18 @@ def test_a_module_that_is_loaded_again_is_no_warning(
         del sys.modules["kcache_test_reloaded"]
 
 
+def test_the_same_text_in_two_modules_is_two_functions(cache: Cache) -> None:
+    text = compile("def f(x):\n    return x + AMOUNT\n", "text.py", "exec")
+    found = []
+    for amount in (1, 2):
+        module: dict[str, Any] = {"__name__": f"module_{amount}", "AMOUNT": amount}
+        exec(text, module)  # noqa: S102 - what two files with one text are
+        found.append(module["f"])
+    cache.memoize(name="f")(found[0])
+    with pytest.warns(SameNameWarning, match="module_2"):
+        cache.memoize(name="f")(found[1])
+
+
 def test_warnings_do_not_keep_a_cache_alive() -> None:
     cache = Cache()
     core = weakref.ref(cache._core)  # noqa: SLF001 - what the registry refers to

@@ -54,7 +54,7 @@ def test_nobody_joins_a_computation_of_an_entry_that_is_gone(
             return found
 
         def get(factory: Callable[[], str]) -> str:
-            return place.get_or_set("k", factory, ttl=10, stale_on_error=1000)
+            return place.get_or_set("k", factory, ttl=10, stale_on_error=1000, lock_ttl=1000)
 
         get(look)
         clock.now += 20
