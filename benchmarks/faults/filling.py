@@ -138,7 +138,7 @@ SCENARIOS = (
             "keys",
             "one computation",
             _stampedes,
-            Effort(40, 60),
+            Effort(100, 90),
             Effort(2, 5),
         ),
         Contender(FLASK, "redis"),
