@@ -122,6 +122,7 @@ class ManyFills(Fills):
             self._flights.begin(mark)
         won: list[_Won] = []
         others: list[Job] = []
+        needless: list[Any] = []
         try:
             sights = self._tried(
                 self._flows.lease(
@@ -135,10 +136,14 @@ class ManyFills(Fills):
             for job, mark, sight in zip(jobs, marks, sights, strict=True):
                 if isinstance(sight, NodeError):
                     alone.append(job)
-                elif sight.lease is not None:
+                elif sight.lease is not None and self._current(job, sight.kept) is MISSING:
                     won.append(_Won(job, sight.lease, mark))
                 else:
                     others.append(job)
+                    # With a lease, somebody has stored there since it was looked for.
+                    needless += [] if sight.lease is None else [sight.lease]
+            if needless:
+                self._tried(map(self._flows.release, needless))
             failure = next((sight for sight in sights if isinstance(sight, NodeError)), None)
             if failure is not None and self._core.raises:
                 self._tried(self._flows.release(each.lease) for each in won)
