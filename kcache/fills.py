@@ -34,7 +34,7 @@ from kcache.refresher import Refresher
 from kcache.route import Key
 from kcache.sight import MARK_SIZE, Sight
 
-__all__ = ["Fills", "Job"]
+__all__ = ["Fills", "Job", "LeftOut"]
 
 _NONCE_SIZE = 8
 # Seconds between two looks at a lease of another process, and their share of the time waited.
@@ -60,6 +60,10 @@ class Job:
     factory: Callable[[], Any]
     ttl: float | None
     policy: Policy
+
+
+class LeftOut(Exception):  # noqa: N818 - it never comes out
+    """A factory of many has no value for a key."""
 
 
 class Fills:
@@ -218,8 +222,8 @@ class Fills:
         try:
             value = job.factory()
         except Exception as error:
-            if is_of_handler(error):
-                # It is not what the factory has to say.
+            if is_of_handler(error) or isinstance(error, LeftOut):
+                # It is nothing that those who wait should be told: they look again.
                 raise
             if self._fell_back(job, sight, mark, error):
                 self._account.stale(job.key)

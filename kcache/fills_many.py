@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from kcache.entry import Marker
 from kcache.errors import NodeError
 from kcache.executor import run
-from kcache.fills import Fills, Job
+from kcache.fills import Fills, Job, LeftOut
 from kcache.flights import Landed
 from kcache.flow import MISSING, Flow, together
 from kcache.policy import Policy
@@ -30,10 +30,6 @@ class _Won(NamedTuple):
     job: Job
     lease: Any
     mark: bytes
-
-
-class _LeftOut(Exception):  # noqa: N818 - it never comes out
-    """A factory has no value for a key."""
 
 
 class ManyFills(Fills):
@@ -67,7 +63,7 @@ class ManyFills(Fills):
         """The same; a value that a factory of many leaves out stays as it is."""
         try:
             return super().renew(job, fresh_until)
-        except _LeftOut:
+        except LeftOut:
             return MISSING
 
     def _of_others(
@@ -79,7 +75,7 @@ class ManyFills(Fills):
         for job in jobs:
             try:
                 value = self._settled(job, deadline)
-            except _LeftOut:
+            except LeftOut:
                 continue
             if value is MISSING:
                 late.append(job.key)
@@ -206,7 +202,7 @@ def _alone(factory_many: FactoryMany, key: Key) -> Callable[[], Any]:
     def factory() -> Any:
         values = _mapping(factory_many([key]))
         if key not in values:
-            raise _LeftOut
+            raise LeftOut
         return values[key]
 
     return factory

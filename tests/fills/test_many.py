@@ -196,3 +196,25 @@ def test_nothing_computed_before_a_write_is_seen_after_it(place: Place) -> None:
         compute.gate.let_go()
         assert caller.result() == {"a": 1, "b": 1, "c": 1}
         assert cache.get_many(["a", "b", "c"]) == {"b": "set", "c": 1}
+
+
+def test_who_waits_for_a_key_that_is_left_out_computes_it(cache: Cache) -> None:
+    cache.get_or_set("k", lambda: "old", ttl=0.05, stale_on_error=60)
+    time.sleep(0.2)
+    held = Lengths(held=True)
+
+    def leaves_out(keys: list[str]) -> dict[str, int]:
+        held(keys)
+        return {}
+
+    many = Caller(
+        lambda: cache.get_or_set_many(
+            ["k"], leaves_out, ttl=10, stale_ttl=60, refresh="caller", stale_on_error=60
+        )
+    )
+    assert held.gate.has_begun()
+    one = Caller(lambda: cache.get_or_set("k", lambda: "new", ttl=10, stale_on_error=60))
+    assert one.comes_to_wait()
+    held.gate.let_go()
+    assert many.result() == {"k": "old"}
+    assert one.result() == "new"
