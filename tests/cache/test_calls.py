@@ -13,6 +13,7 @@ import pytest
 from kcache import Cache, Hit, InvalidKey, Miss
 from kcache.route import Key
 from tests.cache.places import one_key_for_each_node
+from tests.servers import Redis
 
 MANY = [f"many{i}" for i in range(300)]
 
@@ -199,3 +200,10 @@ def test_node_for_tells_where_an_entry_is(plain_cache: Cache) -> None:
     assert {cache.node_for(key) for key in MANY} == set(cache.ring.nodes)
     for key in MANY:
         assert cache.node_for(key) == cache.node_for(key.encode()) == cache.ring.node_for(key)
+
+
+def test_more_keys_than_a_reply_of_redis_may_have(redises: tuple[Redis, ...]) -> None:
+    with Cache([redises[0].url], timeout=60, on_error="raise") as cache:
+        cache.set_many({"0": "first", "70000": "later", "1099999": "last"})
+        found = cache.get_many([str(number) for number in range(1_100_000)])
+        assert found == {"0": "first", "70000": "later", "1099999": "last"}

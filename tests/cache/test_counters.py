@@ -197,3 +197,14 @@ def test_a_key_of_another_type_is_no_counter(redises: tuple[Redis, ...]) -> None
             with pytest.raises(NotACounter):
                 cache.incr("text", 1)
             assert client.get("text") == text.encode()
+
+
+def test_numbers_too_long_to_be_shown_are_beyond_all_counters(cache: Cache) -> None:
+    huge = 10**5000
+    assert cache.incr("none", huge) is None
+    assert cache.incr("made", huge, initial=1) == 1
+    with pytest.raises(NotACounter):
+        cache.incr("made", huge)
+    with pytest.raises(NotACounter):
+        cache.incr("other", initial=huge)
+    assert cache.decr("made", huge) == 0

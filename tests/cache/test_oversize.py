@@ -207,5 +207,13 @@ def test_a_value_over_which_redis_ends_the_connection_takes_the_old_one_with_it(
             assert place.set("k", "old")
             assert not place.set("k", os.urandom(2**20).hex())
             assert place.get("k") is None
+            assert place.set("k", "old")
+            assert not place.replace("k", os.urandom(2**20).hex())
+            assert place.get("k") is None
+            assert place.set("k", "old")
+            held = place.gets("k")
+            assert held is not None
+            assert not place.cas("k", os.urandom(2**20).hex(), held[1])
+            assert place.get("k") is None
             # That was no outage.
             assert place.set("other", 1)
