@@ -25,6 +25,7 @@ from kcache.namespace import Path, checked_prefix
 from kcache.namespaced import Namespaced
 from kcache.net.transport import Transport
 from kcache.node import Node
+from kcache.options import check_parts, checked_timeout, listed, ring_of
 from kcache.protocols import Codec
 from kcache.ring import Ring, RingOptions
 from kcache.secret import Secret
@@ -36,11 +37,8 @@ __all__ = ["DEFAULT_TIMEOUT", "Cache", "Namespace"]
 
 DEFAULT_TIMEOUT = 0.5
 """Seconds that a call may take in all."""
-_PRIVATE = "private"
 _MOST_NAMESPACES = 256
 """That are kept, each with what it has learnt: some thousand bytes."""
-# What the system can be asked to wait for.
-_LONGEST_TIMEOUT = 10**6
 
 OnError = Literal["miss", "raise"]
 
@@ -110,12 +108,12 @@ class Cache(FillCalls, Memoizes):
         **options: Unpack[RingOptions],
     ) -> None:
         self._configuration: dict[str, Any] = {
-            "nodes": nodes if nodes is None or isinstance(nodes, Ring) else _listed(nodes),
+            "nodes": nodes if nodes is None or isinstance(nodes, Ring) else listed(nodes),
             "dialect": dialect,
             "namespace": namespace,
             "prefix": prefix,
             "ttl": ttl,
-            "timeout": _checked_timeout(timeout),
+            "timeout": checked_timeout(timeout),
             "on_error": on_error,
             "codec": codec,
             "compression": compression,
@@ -126,9 +124,9 @@ class Cache(FillCalls, Memoizes):
         if on_error not in ("miss", "raise"):
             raise ConfigurationError(f"on_error is 'miss' or 'raise', not {on_error!r}")
         chosen = SafeCodec() if codec is None else codec_of(codec)
-        _check_parts(chosen, compression, clock)
+        check_parts(chosen, compression, clock)
         self._ttl = seconds(ttl)
-        ring = _ring_of(self._configuration["nodes"], dialect, options)
+        ring = ring_of(self._configuration["nodes"], dialect, options)
         now = clock or time
         self._entries = entries_of(chosen, compression or Compression(), signer_of(secret), now)
         journal = Journal()
@@ -376,7 +374,7 @@ def _with_codec(entries: Entries, codec: Codec | CodecName | None) -> Entries:
     if codec is None:
         return entries
     chosen = codec_of(codec)
-    _check_parts(chosen, None, None)
+    check_parts(chosen, None, None)
     return replace(entries, codec=chosen)
 
 
@@ -388,43 +386,3 @@ def _some(names: tuple[str | bytes, ...]) -> tuple[str | bytes, ...]:
 
 def _rebuilt(kind: type[Cache], configuration: dict[str, Any]) -> Cache:
     return kind(**configuration)
-
-
-def _listed(nodes: Iterable[Node | str]) -> tuple[Node | str, ...]:
-    if isinstance(nodes, (str, bytes)) or not isinstance(nodes, Iterable):
-        raise ConfigurationError("nodes are given as a list of URLs, even if there is only one")
-    return tuple(nodes)
-
-
-def _ring_of(
-    nodes: tuple[Node | str, ...] | Ring | None, dialect: str, options: RingOptions
-) -> Ring:
-    if isinstance(nodes, Ring):
-        if options or dialect != "libketama":
-            raise ConfigurationError("a Ring has its dialect and options already")
-        return nodes
-    if nodes is None:
-        nodes = (Node(kind="memory", host=_PRIVATE),)
-    return Ring(nodes, dialect, **options)
-
-
-def _checked_timeout(timeout: float) -> float:
-    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not is_number or not 0 < timeout <= _LONGEST_TIMEOUT:
-        raise ConfigurationError(
-            f"timeout is a number of seconds above 0, up to a million, not {timeout!r}"
-        )
-    return timeout
-
-
-def _check_parts(codec: Any, compression: Any, clock: Any) -> None:
-    # A class in the place of a codec has these methods, too, and none of them works.
-    is_codec = not isinstance(codec, type) and all(
-        callable(getattr(codec, name, None)) for name in ("encode", "decode")
-    )
-    if codec is not None and not is_codec:
-        raise ConfigurationError(f"a codec has the methods encode and decode, unlike {codec!r}")
-    if compression is not None and not isinstance(compression, Compression):
-        raise ConfigurationError(f"compression is a Compression, not {compression!r}")
-    if clock is not None and not callable(clock):
-        raise ConfigurationError(f"clock is a function that gives seconds, not {clock!r}")

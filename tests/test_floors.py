@@ -40,6 +40,7 @@ FLOORS = {
     "kcache.known": 2,
     "kcache.namespace": 2,
     "kcache.namespaced": 3,
+    "kcache.options": 2,
     "kcache.policy": 2,
     "kcache.record": 2,
     "kcache.versions": 3,
