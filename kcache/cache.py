@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from time import time
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 
 from kcache.calls import UNSET, Unset, invalidated
 from kcache.codec import CodecName, SafeCodec, codec_of
 from kcache.compress import Compression
-from kcache.core import Core
+from kcache.core import Core, opened
 from kcache.entry import Entries
 from kcache.errors import ConfigurationError, InvalidKey
-from kcache.events import Counts, Journal, Listener
+from kcache.events import Counts, Listener
 from kcache.executor import run
 from kcache.fill_calls import FillCalls
 from kcache.invalidation import Invalidation
-from kcache.known import Known
 from kcache.memoize import Memoizes
-from kcache.memory import MemoryStore, open_store
-from kcache.namespace import Path, checked_prefix
+from kcache.namespace import Path
 from kcache.namespaced import Namespaced
-from kcache.net.transport import Transport
 from kcache.node import Node
-from kcache.options import check_parts, checked_timeout, listed, ring_of
+from kcache.options import check_parts, checked_timeout, listed
 from kcache.protocols import Codec
 from kcache.ring import Ring, RingOptions
 from kcache.secret import Secret
@@ -123,36 +119,35 @@ class Cache(FillCalls, Memoizes):
         }
         if on_error not in ("miss", "raise"):
             raise ConfigurationError(f"on_error is 'miss' or 'raise', not {on_error!r}")
-        chosen = SafeCodec() if codec is None else codec_of(codec)
-        check_parts(chosen, compression, clock)
-        self._ttl = seconds(ttl)
-        ring = ring_of(self._configuration["nodes"], dialect, options)
-        now = clock or time
-        self._entries = entries_of(chosen, compression or Compression(), signer_of(secret), now)
-        journal = Journal()
-        core = Core(
-            ring,
-            Transport(ring.nodes, timeout, self._store_opener(), journal),
-            Known(len(ring.nodes)),
-            checked_prefix(prefix),
-            raises=on_error == "raise",
-            now=now,
-            journal=journal,
+        check_parts(SafeCodec() if codec is None else codec_of(codec), compression, clock)
+        self._attach(opened(self._configuration))
+
+    def _attach(self, core: Core) -> None:
+        given = core.configuration
+        self._ttl = seconds(given["ttl"])
+        self._entries = entries_of(
+            SafeCodec() if given["codec"] is None else codec_of(given["codec"]),
+            given["compression"] or Compression(),
+            signer_of(given["secret"]),
+            core.now,
         )
         self._namespaces: dict[tuple[str | bytes, ...], Namespace] = {}
-        self._names = () if namespace is None else (namespace,)
+        self._names = () if given["namespace"] is None else (given["namespace"],)
         self._own: Namespaced | None = None
-        if namespace is None:
-            self._use_plain_keys(core, self._entries)
-        else:
+        if self._names:
             self._own = self._use_namespace(core, Path(core.prefix, self._names), self._entries)
+        else:
+            self._use_plain_keys(core, self._entries)
 
     def __repr__(self) -> str:
-        names = ", ".join(node.name for node in self._core.ring.nodes)
-        return f"<Cache on {names}>"
+        return _shown(self._core)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (type(self), self._configuration)
+        return _rebuilt, (type(self), self._configuration), self._core
+
+    def __setstate__(self, core: Core) -> None:
+        # Its namespaces in the same pickle have it, too.
+        self._attach(core)
 
     def __enter__(self) -> Self:
         return self
@@ -195,7 +190,6 @@ class Cache(FillCalls, Memoizes):
         if known is not None:
             return known
         made = Namespace(
-            self,
             self._core,
             self._names + _some(names),
             ttl=self._ttl if ttl is UNSET else seconds(ttl),
@@ -277,13 +271,6 @@ class Cache(FillCalls, Memoizes):
         """Close the idle connections. A call after that opens new ones."""
         self._core.transport.close()
 
-    def _store_opener(self) -> Callable[[Node], MemoryStore]:
-        clock = self._configuration["clock"]
-        if self._configuration["nodes"] is None:
-            private = MemoryStore() if clock is None else MemoryStore(clock=clock)
-            return lambda _node: private
-        return lambda node: open_store(node, clock)
-
 
 class Namespace(FillCalls, Memoizes):
     """A part of a cache that can be dropped at once, by any process, for all of them.
@@ -293,15 +280,10 @@ class Namespace(FillCalls, Memoizes):
     """
 
     def __init__(
-        self,
-        cache: Cache,
-        core: Core,
-        names: tuple[str | bytes, ...],
-        *,
-        ttl: float | None,
-        entries: Entries,
+        self, core: Core, names: tuple[str | bytes, ...], *, ttl: float | None, entries: Entries
     ) -> None:
-        self._cache = cache
+        # Not the cache: it keeps its namespaces, and in a circle connections would be left to the
+        # garbage collector.
         self._path = Path(core.prefix, names)
         self._ttl = ttl
         self._entries = entries
@@ -327,7 +309,6 @@ class Namespace(FillCalls, Memoizes):
             InvalidKey: as for `Cache.namespace`.
         """
         return Namespace(
-            self._cache,
             self._core,
             self._path.names + _some(names),
             ttl=self._ttl if ttl is UNSET else seconds(ttl),
@@ -350,24 +331,26 @@ class Namespace(FillCalls, Memoizes):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Namespace):
             return NotImplemented
-        return self._cache is other._cache and self._path == other._path
+        return self._core is other._core and self._path == other._path
 
     def __hash__(self) -> int:
-        return hash((id(self._cache), self._path))
+        return hash((id(self._core), self._path))
 
     def __repr__(self) -> str:
-        return f"<Namespace {self._path} of {self._cache!r}>"
+        return f"<Namespace {self._path} of {_shown(self._core)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _namespace_of, (self._cache, self._path.names, self._ttl, self._entries)
+        return _namespace_of, (self._core, self._path.names, self._ttl, self._entries)
+
+
+def _shown(core: Core) -> str:
+    return f"<Cache on {', '.join(node.name for node in core.ring.nodes)}>"
 
 
 def _namespace_of(
-    cache: Cache, names: tuple[str | bytes, ...], ttl: float | None, entries: Entries
+    core: Core, names: tuple[str | bytes, ...], ttl: float | None, entries: Entries
 ) -> Namespace:
-    """The namespace of a cache that was pickled with it."""
-    core = cache._core  # noqa: SLF001 - the caches of this module
-    return Namespace(cache, core, names, ttl=ttl, entries=entries)
+    return Namespace(core, names, ttl=ttl, entries=entries)
 
 
 def _with_codec(entries: Entries, codec: Codec | CodecName | None) -> Entries:

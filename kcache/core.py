@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import urandom
 from time import time
+from typing import Any
 
 from kcache.events import Journal
 from kcache.known import Known
+from kcache.memory import MemoryStore, open_store
+from kcache.namespace import checked_prefix
 from kcache.net.transport import Transport
+from kcache.node import Node
+from kcache.options import ring_of
 from kcache.record import TOKEN_SIZE
 from kcache.ring import Ring
 
-__all__ = ["Core", "fresh_token"]
+__all__ = ["Core", "fresh_token", "opened"]
+
+_NOT_OF_RINGS = (
+    *("namespace", "prefix", "ttl", "timeout", "on_error"),
+    *("codec", "compression", "secret", "clock"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +36,7 @@ class Core:
         known: the version tokens that were seen there.
         prefix: of the keys of namespaces and records.
         raises: whether calls raise where a node fails.
+        configuration: what it was opened with; it pickles as that.
         now: Unix time in seconds.
         journal: of what happens.
     """
@@ -35,8 +46,45 @@ class Core:
     known: Known
     prefix: bytes
     raises: bool
+    configuration: Mapping[str, Any]
     now: Callable[[], float] = time
     journal: Journal = field(default_factory=Journal)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return opened, (self.configuration,)
+
+
+def opened(configuration: Mapping[str, Any]) -> Core:
+    """The core of a cache, which connects when it is used.
+
+    Args:
+        configuration: the arguments of `Cache`, by name.
+
+    Raises:
+        ConfigurationError: an option that cannot be used.
+    """
+    given = dict(configuration)
+    own = {name: given.pop(name) for name in _NOT_OF_RINGS}
+    nodes, clock = given.pop("nodes"), own["clock"]
+    ring = ring_of(nodes, **given)
+    journal = Journal()
+    return Core(
+        ring,
+        Transport(ring.nodes, own["timeout"], _store_opener(nodes, clock), journal),
+        Known(len(ring.nodes)),
+        checked_prefix(own["prefix"]),
+        raises=own["on_error"] == "raise",
+        configuration=configuration,
+        now=clock or time,
+        journal=journal,
+    )
+
+
+def _store_opener(nodes: Any, clock: Callable[[], float] | None) -> Callable[[Node], MemoryStore]:
+    if nodes is None:
+        private = MemoryStore() if clock is None else MemoryStore(clock=clock)
+        return lambda _node: private
+    return lambda node: open_store(node, clock)
 
 
 def fresh_token() -> bytes:

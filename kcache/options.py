@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from kcache.compress import Compression
 from kcache.errors import ConfigurationError
@@ -29,7 +29,7 @@ def listed(nodes: Iterable[Node | str]) -> tuple[Node | str, ...]:
 
 
 def ring_of(
-    nodes: tuple[Node | str, ...] | Ring | None, dialect: str, options: RingOptions
+    nodes: tuple[Node | str, ...] | Ring | None, dialect: str, **options: Unpack[RingOptions]
 ) -> Ring:
     """The ring of a cache: of nodes, one that is there, or that of a private in-process node.
 

@@ -52,6 +52,13 @@ _FROZEN = "test_a_frozen_node_costs_a_first_call_on_many_keys_its_own_keys_only"
 
 MUTATIONS = [
     Mutation(
+        "a cache that is dropped is gone at once",
+        "cache.py",
+        "            self._namespaces[names] = made\n",
+        "            self._namespaces[names] = made\n            made.home = self\n",
+        f"{CACHE}/test_lifecycle.py::test_a_cache_that_is_dropped_is_gone_at_once",
+    ),
+    Mutation(
         "an exact hit belongs to its point",
         "ring/lookup.py",
         "from bisect import bisect_left",

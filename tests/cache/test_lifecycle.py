@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
 import pickle
 import threading
+import weakref
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -62,6 +65,32 @@ def test_close_ends_the_connections() -> None:
         while _connections(server) > 0 and monotonic() < deadline:
             pass
         assert _connections(server) == 0
+
+
+def test_a_cache_that_is_dropped_is_gone_at_once(place: Place) -> None:
+    gc.disable()
+    try:
+        cache = place.open()
+        with suppress(ConfigurationError):
+            cache.invalidate()
+        albums = cache.namespace("albums")
+        assert albums.set("k", 1)
+        there = weakref.ref(cache), weakref.ref(albums)
+        del cache, albums
+        assert [found() for found in there] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_what_is_pickled_together_shares_its_connections() -> None:
+    cache = Cache()
+    together = (cache, cache.namespace("albums"), cache.namespace("albums", "photos"))
+    ours, albums, photos = pickle.loads(pickle.dumps(together))  # noqa: S301 - our own
+    assert albums.set("k", 1)
+    assert photos.set("k", 2)
+    assert ours.namespace("albums").get("k") == 1
+    assert ours.namespace("albums") == albums
+    assert albums.namespace("photos").get("k") == 2
 
 
 def test_a_pickled_cache_has_the_same_configuration(place: Place) -> None:
