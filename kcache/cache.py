@@ -103,7 +103,7 @@ class Cache(FillCalls, Memoizes):
         clock: Callable[[], float] | None = None,
         **options: Unpack[RingOptions],
     ) -> None:
-        self._configuration: dict[str, Any] = {
+        configuration: dict[str, Any] = {
             "nodes": nodes if nodes is None or isinstance(nodes, Ring) else listed(nodes),
             "dialect": dialect,
             "namespace": namespace,
@@ -120,7 +120,7 @@ class Cache(FillCalls, Memoizes):
         if on_error not in ("miss", "raise"):
             raise ConfigurationError(f"on_error is 'miss' or 'raise', not {on_error!r}")
         check_parts(SafeCodec() if codec is None else codec_of(codec), compression, clock)
-        self._attach(opened(self._configuration))
+        self._attach(opened(configuration))
 
     def _attach(self, core: Core) -> None:
         given = core.configuration
@@ -143,11 +143,8 @@ class Cache(FillCalls, Memoizes):
         return _shown(self._core)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (type(self), self._configuration), self._core
-
-    def __setstate__(self, core: Core) -> None:
-        # Its namespaces in the same pickle have it, too.
-        self._attach(core)
+        # Namespaces in the same pickle have the same core.
+        return _rebuilt, (type(self), self._core)
 
     def __enter__(self) -> Self:
         return self
@@ -367,5 +364,7 @@ def _some(names: tuple[str | bytes, ...]) -> tuple[str | bytes, ...]:
     return names
 
 
-def _rebuilt(kind: type[Cache], configuration: dict[str, Any]) -> Cache:
-    return kind(**configuration)
+def _rebuilt(kind: type[Cache], core: Core) -> Cache:
+    cache = kind.__new__(kind)
+    cache._attach(core)  # noqa: SLF001 - of the cache that is made here
+    return cache

@@ -468,9 +468,9 @@ MUTATIONS = [
     ),
     Mutation(
         "a cache pickles with its configuration",
-        "cache.py",
-        "(type(self), self._configuration)",
-        "(type(self), {})",
+        "core.py",
+        "opened, (self.configuration,)",
+        'opened, ({**self.configuration, "nodes": None},)',
         f"{CACHE}/test_lifecycle.py::test_a_pickled_cache_knows_its_options_and_its_password",
     ),
     Mutation(

@@ -42,6 +42,8 @@ def test_a_coroutine_function_computes_once(cache: Cache) -> None:
         assert LOG == [1]
         assert await asyncio.gather(*(double(5) for _ in range(200))) == [[10]] * 200
         assert LOG == [1, 5]
+        # The 200 waited for one; none of them was late and found what is stored.
+        assert cache.stats()[double.namespace.names].hits == 1
         assert await double.get_many([(1,), (7,), (8,), (7,)]) == [[2], [14], [16], [14]]
         assert sorted(LOG) == [1, 5, 7, 8]
         assert await double.refresh(1) == [2]
