@@ -1,5 +1,6 @@
 """kcache: a cache over Redis and memcached nodes on a ketama-compatible consistent-hash ring."""
 
+from kcache.arguments import Arguments
 from kcache.cache import Cache, Namespace
 from kcache.codec import EncryptedCodec, PickleCodec, SafeCodec
 from kcache.compress import Compression
@@ -28,6 +29,7 @@ from kcache.ring import Plan, Ring
 __version__ = "0.1.0"
 
 __all__ = [
+    "Arguments",
     "Cache",
     "CacheError",
     "Codec",

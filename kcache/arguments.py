@@ -36,6 +36,8 @@ class Arguments:
         key: is called with the arguments, and gives the key: a str, which is used as it is, or
             anything else that has a canonical text.
         self_key: the attribute that identifies the first argument.
+        identify: is given an argument that has no canonical text, and gives a value that has one
+            in its place.
 
     Raises:
         ConfigurationError: a name that is no parameter; a `key` that takes other arguments; a
@@ -55,8 +57,10 @@ class Arguments:
         ignore: Iterable[str] = (),
         key: Callable[..., Any] | None = None,
         self_key: str | None = None,
+        identify: Callable[[Any], Any] | None = None,
     ) -> None:
         self._name = name
+        self._identify = identify
         parameters = _parameters(function, name)
         ignored = frozenset([ignore] if isinstance(ignore, str) else ignore)
         _check(name, ignored, self_key, parameters)
@@ -143,6 +147,8 @@ class Arguments:
             if value is parameter.default:
                 # Such as a sentinel of its own: it is the same in every call.
                 return "default"
+            if self._identify is not None:
+                return f"identity({canonical(self._identify(value))})"
             self._refuse(name, str(error), error)
         except RecursionError as error:
             self._refuse(name, "a value that is nested too deep, or in itself", error)

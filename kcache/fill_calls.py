@@ -20,15 +20,17 @@ __all__ = ["FillCalls"]
 T = TypeVar("T")
 K = TypeVar("K", bound=Key)
 
+_Life = float | None | Callable[[Any], Ttl]
+
 
 class FillCalls(Calls):
-    """`get_or_set`, for one key and for many."""
+    """`get_or_set`, for one key and for many, and `refill`."""
 
     def get_or_set(
         self,
         key: Key,
         factory: Callable[[], T],
-        ttl: Ttl | Unset = UNSET,
+        ttl: Ttl | Unset | Callable[[T], Ttl] = UNSET,
         **options: Unpack[FillOptions],
     ) -> T:
         """The value of an entry; computed and stored where there is none.
@@ -41,7 +43,7 @@ class FillCalls(Calls):
         Args:
             key: of the entry.
             factory: computes its value, without arguments.
-            ttl: as for `set`.
+            ttl: as for `set`; or a function that gives it, from the value that was computed.
             **options: see `kcache.policy.Policy`; times are in seconds.
 
         Returns:
@@ -62,7 +64,46 @@ class FillCalls(Calls):
             42
         """
         policy = policy_of(options)
-        return self._filled(key, factory, self._life(ttl), policy)  # type: ignore[no-any-return]
+        return self._filled(key, factory, self._life_of(ttl), policy)  # type: ignore[no-any-return]
+
+    def refill(
+        self,
+        key: Key,
+        factory: Callable[[], T],
+        ttl: Ttl | Unset | Callable[[T], Ttl] = UNSET,
+        **options: Unpack[FillOptions],
+    ) -> T:
+        """Compute an entry's value now, whatever is kept, and store that.
+
+        Others are given what is kept meanwhile, and wait where there is nothing. Who has begun to
+        compute it before stores no more. In a namespace, what was computed is not stored if the
+        key was set or deleted, or the namespace invalidated, or if the old entry came to its end,
+        since the computation began; on plain keys the last one to store wins.
+
+        Args:
+            key: of the entry.
+            factory: computes its value, without arguments. It is called once, here.
+            ttl: as for `get_or_set`.
+            **options: as for `get_or_set`.
+
+        Returns:
+            The new value. One that the codec does not take is given, and nothing is kept.
+
+        Raises:
+            InvalidKey, ConfigurationError: as for `get_or_set`.
+            NodeError: the node failed, under `on_error="raise"`; else the value is computed.
+            Exception: what `factory` raises. A value that is kept stays, as long as it is served.
+
+        Example:
+            >>> from kcache import Cache
+            >>> cache = Cache()
+            >>> cache.refill("answer", lambda: 41), cache.refill("answer", lambda: 42)
+            (41, 42)
+            >>> cache.get("answer")
+            42
+        """
+        value: T = self._fills.refill(Job(key, factory, self._life_of(ttl), policy_of(options)))
+        return value
 
     def get_or_set_many(
         self,
@@ -90,8 +131,17 @@ class FillCalls(Calls):
         """
         return self._fills.get_many(list(keys), factory_many, self._life(ttl), policy_of(options))
 
-    def _filled(
-        self, key: Key, factory: Callable[[], Any], ttl: float | None, policy: Policy
+    def _life_of(self, ttl: Ttl | Unset | Callable[[Any], Ttl]) -> _Life:
+        return ttl if callable(ttl) else self._life(ttl)
+
+    def _filled(  # noqa: PLR0917 - the fields of a Job, in their order
+        self,
+        key: Key,
+        factory: Callable[[], Any],
+        ttl: _Life,
+        policy: Policy,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         # To compute early, one has to know how old a value is, which the direct path does not tell.
         if not policy.early:
@@ -109,4 +159,4 @@ class FillCalls(Calls):
             if policy.is_simple:
                 self._account.miss(key)
                 return self._fills.compute(Job(key, factory, ttl, policy))
-        return self._fills.get(Job(key, factory, ttl, policy))
+        return self._fills.get(Job(key, factory, ttl, policy, args, kwargs))

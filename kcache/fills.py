@@ -7,7 +7,7 @@ nobody waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,10 +29,12 @@ from kcache.frame import Dates
 from kcache.interruption import is_of_handler
 from kcache.namespaced import Namespaced
 from kcache.plain_filling import PlainFilling
-from kcache.policy import Policy
+from kcache.policy import Policy, Task
 from kcache.refresher import Refresher
 from kcache.route import Key
 from kcache.sight import MARK_SIZE, Sight
+from kcache.ttl import Ttl
+from kcache.ttl import seconds as seconds_of
 
 __all__ = ["Fills", "Job", "LeftOut"]
 
@@ -52,14 +54,18 @@ class Job:
     Attributes:
         key: of the entry.
         factory: computes its value.
-        ttl: of the entry, in seconds; None for no end.
+        ttl: of the entry, in seconds; None for no end; or a function of the value that gives it.
         policy: how to go about it.
+        args: of the call of a memoized function that it computes.
+        kwargs: of that call.
     """
 
     key: Key
     factory: Callable[[], Any]
-    ttl: float | None
+    ttl: float | Callable[[Any], Ttl] | None
     policy: Policy
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] | None = None
 
 
 class LeftOut(Exception):  # noqa: N818 - it never comes out
@@ -185,6 +191,40 @@ class Fills:
         finally:
             self._flights.end(mark, None)
 
+    def refill(self, job: Job) -> Any:
+        """Compute a value, whatever is kept, and store it; it is given even where that fails.
+
+        Raises:
+            NodeError: the node failed, and calls raise.
+        """
+        mark = urandom(MARK_SIZE)
+        self._flights.begin(mark)
+        try:
+            sight = self._taken_over(job, mark)
+            if sight.lease is None:
+                self._flights.end(mark, None)
+                return job.factory()
+            return self._lead(job, sight, mark, is_forced=True)
+        except BaseException:
+            self._withdraw(job, mark)
+            raise
+        finally:
+            self._flights.end(mark, None)
+
+    def _taken_over(self, job: Job, mark: bytes) -> Sight[Any]:
+        """What there is, with the lease, whoever had it; without, if the node failed."""
+        lock_ttl = job.policy.lock_ttl
+        marker = Marker(mark, self._core.now() + lock_ttl)
+        try:
+            flow = self._flows.takeover(job.key, marker, lock_ttl=lock_ttl)
+            sight: Sight[Any] = run(flow, self._transport)
+        except NodeError:
+            self._flights.end(mark, None)
+            if self._core.raises:
+                raise
+            return Sight()
+        return sight
+
     def _attempt(self, job: Job, mark: bytes) -> tuple[Any, bytes | None]:
         """The value if it is there, or can be computed here; else MISSING, and who computes it."""
         sight = self._lease(job, mark)
@@ -216,8 +256,11 @@ class Fills:
             raise _Unreachable(error) from None
         return sight
 
-    def _lead(self, job: Job, sight: Sight[Any], mark: bytes) -> Any:
-        """Compute and store, with a lease."""
+    def _lead(self, job: Job, sight: Sight[Any], mark: bytes, *, is_forced: bool = False) -> Any:
+        """Compute and store, with a lease.
+
+        Where it is forced, what is kept is neither given nor left in the place of the new value.
+        """
         begun = monotonic()
         try:
             value = job.factory()
@@ -225,13 +268,15 @@ class Fills:
             if is_of_handler(error) or isinstance(error, LeftOut):
                 # It is nothing that those who wait should be told: they look again.
                 raise
-            if self._fell_back(job, sight, mark, error):
+            if self._fell_back(job, sight, mark, error) and not is_forced:
                 self._account.stale(job.key)
                 return sight.kept.value if sight.kept else None
             raise
         seconds = monotonic() - begun
         self._account.computed(job.key, seconds)
-        self._do(self._stored(job, sight.lease, value, seconds))
+        is_stored = self._do(self._stored(job, sight.lease, value, seconds))
+        if is_forced and not is_stored:
+            self._do(self._flows.drop(sight.lease))
         self._flights.end(mark, Landed(value))
         return value
 
@@ -255,7 +300,8 @@ class Fills:
 
     def _stored(self, job: Job, lease: Any, value: Any, seconds: float) -> Flow[bool]:
         policy = job.policy
-        ttl = policy.shortened(job.ttl, self._chance())
+        life = seconds_of(job.ttl(value)) if callable(job.ttl) else job.ttl
+        ttl = policy.shortened(life, self._chance())
         if ttl is None or not policy.is_dated:
             return self._filled(job.key, lease, value, ttl, None)
         dates = Dates(self._core.now() + ttl, seconds, urandom(_NONCE_SIZE))
@@ -274,10 +320,11 @@ class Fills:
             self._account.stored(key)
         return is_stored
 
-    def _do(self, flow: Flow[Any]) -> None:
-        """Do what need not succeed."""
+    def _do(self, flow: Flow[Any]) -> Any:
+        """Do what need not succeed; None if it did not."""
         with suppress(NodeError):
-            run(flow, self._transport)
+            return run(flow, self._transport)
+        return None
 
     def _served(self, job: Job, kept: Kept) -> Any:
         """The value to give at once, or MISSING; it may be computed again behind that."""
@@ -296,9 +343,21 @@ class Fills:
         if policy.refresh == "caller":
             value = self.renew(job, kept.fresh_until)
             return kept.value if value is MISSING else value
-        task = partial(self.renew, job, kept.fresh_until)
-        self._refresher.ask(self._flows.route(job.key), task, policy.refresh)
+        self._ask(job, kept.fresh_until)
         return kept.value
+
+    def _ask(self, job: Job, fresh_until: float) -> None:
+        """Have a value computed again behind the caller."""
+        place, hook = self._flows.route(job.key), job.policy.refresh
+        renew = partial(self.renew, job, fresh_until)
+        if callable(hook):
+            # A value that has been computed since is another one.
+            value = place, fresh_until
+            here = partial(self._refresher.here, value, renew)
+            task = Task(self._account.names, job.key, job.args, job.kwargs or {}, here)
+            self._refresher.hand_over(value, task, hook, job.policy.lock_ttl)
+        else:
+            self._refresher.ask(place, renew)
 
     def _current(self, job: Job, kept: Kept | None) -> Any:
         """The value if it is fresh, else MISSING. It raises the exception that is kept instead."""

@@ -36,9 +36,21 @@ class ManyFills(Fills):
     """Fills of one key, and of many."""
 
     def get_many(
-        self, keys: Iterable[Key], factory_many: FactoryMany, ttl: float | None, policy: Policy
+        self,
+        keys: Iterable[Key],
+        factory_many: FactoryMany,
+        ttl: float | None,
+        policy: Policy,
+        calls: Mapping[Any, tuple[Any, ...]] = MappingProxyType({}),
     ) -> dict[Any, Any]:
         """Values by key; what is missing is computed in one call, as far as nobody else does.
+
+        Args:
+            keys: of the entries.
+            factory_many: computes the values of some.
+            ttl: of the entries.
+            policy: how to go about it.
+            calls: of a memoized function, by key.
 
         Raises:
             NodeError: a node failed, and calls raise.
@@ -47,7 +59,8 @@ class ManyFills(Fills):
         policy = replace(policy, errors=MappingProxyType({}))
         same = self._firsts(keys)
         jobs = [
-            Job(key, _alone(factory_many, key), ttl, policy) for key in dict.fromkeys(same.values())
+            Job(key, _alone(factory_many, key), ttl, policy, calls.get(key, ()))
+            for key in dict.fromkeys(same.values())
         ]
         found, missing, alone = self._looked(jobs)
         won, others = self._leased(missing, alone)

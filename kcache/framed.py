@@ -179,6 +179,16 @@ class Framed:
         tag, compression, payload = prepared
         return frame.pack(payload, tag, compression, stamp, self.version, dates, self._sign)
 
+    def renonced(self, data: bytes, nonce: bytes) -> bytes:
+        """Give a frame that says the same, and is equal to no other one.
+
+        Raises:
+            DecodeError: it is damaged, no frame, or of another version.
+        """
+        payload, tag, compression, stamp, version, dates = frame.unpack(data, self._check)
+        dates = frame.Dates(inf, 0.0, nonce) if dates is None else dates._replace(nonce=nonce)
+        return frame.pack(payload, tag, compression, stamp, version, dates, self._sign)
+
     def marker(self, marker: Marker, stamp: bytes) -> bytes:
         """Give the frame of a marker."""
         payload = _marker.pack(marker.until, marker.over) + marker.mark

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import update_wrapper
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kcache.arguments import Arguments
-from kcache.errors import EncodeError
 from kcache.invalidation import Invalidation
 from kcache.policy import FillOptions, policy_of
 
@@ -55,9 +54,37 @@ class Recipe:
         fill = space._filled  # noqa: SLF001
 
         def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            return fill(key_of(args, kwargs), lambda: function(*args, **kwargs), ttl, policy)
+            key = key_of(args, kwargs)
+            return fill(key, lambda: function(*args, **kwargs), ttl, policy, args, kwargs)
 
         return call
+
+    def fill(
+        self,
+        key: str,
+        compute: Callable[[], Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """The result of a call, as `get_or_set` gives it; `call` does the same, faster."""
+        space = self.space
+        ttl, policy = space._ttl, policy_of(self.options)  # noqa: SLF001 - a part of it
+        return space._filled(key, compute, ttl, policy, args, kwargs)  # noqa: SLF001 - the same
+
+    def fill_many(
+        self,
+        known: Mapping[str, tuple[Any, ...]],
+        compute: Callable[[list[str]], Mapping[str, Any]],
+    ) -> dict[str, Any]:
+        """The results of many calls by key, as `get_or_set_many` gives them.
+
+        Args:
+            known: the arguments of each key.
+            compute: the results of some keys.
+        """
+        space, policy = self.space, policy_of(self.options)
+        ttl, fills = space._ttl, space._fills  # noqa: SLF001 - a part of it, as memoize is
+        return fills.get_many(known, compute, ttl, policy, known)
 
 
 class Wrapper(Generic[P]):
@@ -145,14 +172,15 @@ class Memoized(Wrapper[P], Generic[P, R]):
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute now, whatever is kept, and keep that. Others get the old result meanwhile.
 
-        What was computed before an invalidation is not kept after it.
+        What was computed before an invalidation is not kept after it; see `Cache.refill`.
 
         Raises:
             EncodeError, TypeError: as for `key`.
             NodeError: the node failed, under `on_error="raise"`.
         """
         key = self.key(*args, **kwargs)
-        return refreshed(self._recipe, key, lambda: self.uncached(*args, **kwargs))
+        recipe = self._recipe
+        return recipe.space.refill(key, lambda: self.uncached(*args, **kwargs), **recipe.options)
 
     def get_many(self, calls: Iterable[tuple[Any, ...]]) -> list[R]:
         """The results of many calls; those that are not kept are computed, one after the other.
@@ -171,10 +199,8 @@ class Memoized(Wrapper[P], Generic[P, R]):
         """
         keys, known = keyed(self._recipe, self._head, calls)
         function = self._recipe.function
-        found = self._recipe.space.get_or_set_many(
-            known,
-            lambda missing: {key: function(*known[key]) for key in missing},
-            **self._recipe.options,
+        found = self._recipe.fill_many(
+            known, lambda missing: {key: function(*known[key]) for key in missing}
         )
         return [found[key] for key in keys]
 
@@ -198,6 +224,17 @@ class MemoizedFunction(Memoized[P, R]):
     def __get__(
         self: MemoizedFunction[Concatenate[S, Q], R], instance: S, owner: type | None = None
     ) -> Memoized[Q, R]: ...
+
+    # To pyright, class methods and static methods on an instance are these.
+    @overload
+    def __get__(
+        self: MemoizedFunction[Concatenate[type[S], Q], R],
+        instance: S,
+        owner: type | None = None,
+    ) -> Memoized[Q, R]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> Memoized[P, R]: ...
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """The function itself, of the class; or the method of an instance."""
@@ -230,37 +267,3 @@ def keyed(
         keys.append(recipe.arguments.key(args, {}))
         known.setdefault(keys[-1], args)
     return keys, known
-
-
-_Seen = tuple[Any, Any] | None
-
-
-def refreshed(recipe: Recipe, key: str, compute: Callable[[], R]) -> R:
-    """Compute a result and keep it, unless something newer, or an invalidation, has come."""
-    space = recipe.space
-    computed: list[R] = []
-
-    def noted() -> R:
-        computed.append(compute())
-        return computed[0]
-
-    seen = space.gets(key)
-    if seen is None:
-        # It breaks the leases of those that have begun to compute before now.
-        space.delete(key)
-        result: R = space.get_or_set(key, noted, **recipe.options)
-        if computed:
-            return result
-        seen = space.gets(key)
-    return kept_if_same(recipe, key, seen, compute())
-
-
-def kept_if_same(recipe: Recipe, key: str, seen: _Seen, result: R) -> R:
-    """Keep a result in the place of what was seen before it was computed."""
-    try:
-        is_kept = seen is not None and recipe.space.cas(key, result, seen[1])
-    except EncodeError:
-        is_kept = False
-    if not is_kept:
-        recipe.space.delete(key)
-    return result

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from kcache.invalidation import Invalidation
-from kcache.memoized import Recipe, Wrapper, keyed, refreshed
+from kcache.memoized import Recipe, Wrapper, keyed
 from kcache.off_loop import Compute, off_loop, shared
 
 __all__ = ["AsyncMemoized", "AsyncMemoizedClassMethod", "AsyncMemoizedFunction"]
@@ -49,7 +49,7 @@ class AsyncMemoized(Wrapper[P], Generic[P, R]):
         compute_one = partial(recipe.function, *whole, **kwargs)
 
         def fill(compute: Compute) -> R:
-            result: R = recipe.space.get_or_set(key, lambda: compute(compute_one), **recipe.options)
+            result: R = recipe.fill(key, lambda: compute(compute_one), whole, kwargs)
             return result
 
         return await shared((recipe, key), lambda: off_loop(fill))
@@ -66,11 +66,11 @@ class AsyncMemoized(Wrapper[P], Generic[P, R]):
 
     async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute now, whatever is kept, and keep that; see `Memoized.refresh`."""
-        key = self.key(*args, **kwargs)
+        recipe, key = self._recipe, self.key(*args, **kwargs)
         compute_one = partial(self.uncached, *args, **kwargs)
 
         def refresh(compute: Compute) -> R:
-            result: R = refreshed(self._recipe, key, lambda: compute(compute_one))
+            result: R = recipe.space.refill(key, lambda: compute(compute_one), **recipe.options)
             return result
 
         return await off_loop(refresh)
@@ -85,10 +85,7 @@ class AsyncMemoized(Wrapper[P], Generic[P, R]):
             return dict(zip(missing, results, strict=True))
 
         def fill(compute: Compute) -> dict[str, R]:
-            found: dict[str, R] = recipe.space.get_or_set_many(
-                known, lambda missing: compute(partial(compute_all, missing)), **recipe.options
-            )
-            return found
+            return recipe.fill_many(known, lambda missing: compute(partial(compute_all, missing)))
 
         found = await off_loop(fill)
         return [found[key] for key in keys]
@@ -109,6 +106,17 @@ class AsyncMemoizedFunction(AsyncMemoized[P, R]):
     def __get__(
         self: AsyncMemoizedFunction[Concatenate[S, Q], R], instance: S, owner: type | None = None
     ) -> AsyncMemoized[Q, R]: ...
+
+    # To pyright, class methods and static methods on an instance are these.
+    @overload
+    def __get__(
+        self: AsyncMemoizedFunction[Concatenate[type[S], Q], R],
+        instance: S,
+        owner: type | None = None,
+    ) -> AsyncMemoized[Q, R]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> AsyncMemoized[P, R]: ...
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """The function itself, of the class; or the method of an instance."""

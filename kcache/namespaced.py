@@ -222,6 +222,10 @@ class Namespaced(Versions):
         """Take the lease on an entry that is there, and stale."""
         return self.renewal_at(*self._router.route(key), marker, now=now, lock_ttl=lock_ttl)
 
+    def takeover(self, key: Key, marker: Marker, *, lock_ttl: float) -> Flow[Sight[Lease]]:
+        """Take the lease on an entry, there or not, from whoever has it."""
+        return self.takeover_at(*self._router.route(key), marker, lock_ttl=lock_ttl)
+
     def withdraw(self, key: Key, mark: bytes) -> Flow[None]:
         """Give up whatever lease there may be with this mark."""
         return self.withdraw_at(*self._router.route(key), mark)

@@ -7,6 +7,7 @@ that other clients write to as well, nothing could tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from kcache.command import (
@@ -116,6 +117,11 @@ class PlainFilling(Plain):
 
     renewal = lease
 
+    def takeover(self, key: Key, marker: Marker, *, lock_ttl: float) -> Flow[Sight[PlainLease]]:
+        """Take the lease on a key, from whoever has it."""
+        # By this clock every lease is over.
+        return self.lease(key, marker, now=inf, lock_ttl=lock_ttl)
+
     def fill(
         self, lease: PlainLease, value: Any, ttl: float | None, dates: Dates | None = None
     ) -> Flow[bool]:
@@ -146,6 +152,10 @@ class PlainFilling(Plain):
     def release(self, lease: PlainLease) -> Flow[None]:
         """Let others compute: nothing will be stored."""
         yield {lease.node: (Delete((lease.beside,)),)}
+
+    def drop(self, lease: PlainLease) -> Flow[None]:
+        """Leave nothing, the entry neither."""
+        yield {lease.node: (Delete((lease.wire, lease.beside)),)}
 
     def withdraw(self, key: Key, mark: bytes) -> Flow[None]:
         """Give up whatever lease there may be with this mark."""

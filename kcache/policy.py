@@ -12,9 +12,41 @@ from typing import Any, Final, Literal, TypeAlias, TypedDict
 from kcache.errors import ConfigurationError
 from kcache.ttl import Ttl, seconds
 
-__all__ = ["BACKGROUND", "FillOptions", "Policy", "Refresh", "policy_of"]
+__all__ = ["BACKGROUND", "FillOptions", "Policy", "Refresh", "Task", "policy_of"]
 
-Task: TypeAlias = Callable[[], None]
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A value that is to be computed again. To call it does that, in this process.
+
+    It goes to no other process. What goes there is `names` and `key`, or the arguments of a
+    memoized function, whose `refresh` then does it there.
+
+    Attributes:
+        names: the path of the namespace; empty for plain keys.
+        key: of the entry.
+        args: of the call of a memoized function, the instance or class of a method first; empty
+            for a factory of `get_or_set`, which has none.
+        kwargs: of that call, those that were given by name.
+    """
+
+    names: tuple[str | bytes, ...]
+    key: str | bytes
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    _renew: Callable[[], object] = field(repr=False)
+
+    def __call__(self) -> None:
+        """Compute the value, unless that has been done since, or somebody else does."""
+        self._renew()
+
+    def __reduce__(self) -> str:
+        raise TypeError(
+            "a task of a refresh stays in its process; send its names and key, or its args and "
+            "kwargs, and call refresh of the memoized function, or refill, there"
+        )
+
+
 Refresh: TypeAlias = Literal["caller", "thread"] | Callable[[Task], object]
 """Who computes a value again that is still served: the caller that finds it old; a thread in the
 background; or whoever this function gives the task to, such as a queue."""

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from kcache.net.background import start
-from kcache.policy import Refresh
+from kcache.policy import Task
 
 __all__ = ["Refresher"]
 
@@ -33,23 +33,14 @@ class Refresher:
         self._busy = 0
         _all.add(self)
 
-    def ask(self, key: Hashable, task: Callable[[], Any], how: Refresh) -> None:
-        """Have a task done in the background.
+    def ask(self, key: Hashable, task: Callable[[], Any]) -> None:
+        """Have a task done by a thread in the background.
 
         Args:
             key: of what it computes.
             task: does nothing if another process does it already.
-            how: as in `Policy`; `"caller"` is none of these.
         """
-        now = monotonic()
-        if self._quiet.get(key, 0.0) > now:
-            return
-        if len(self._quiet) >= _REMEMBERED:
-            self._quiet = {each: until for each, until in list(self._quiet.items()) if until > now}
-        if callable(how):
-            self._quiet[key] = now + _PAUSE
-            how(task)
-        elif self._busy < _MOST:
+        if not self._is_quiet(key) and self._busy < _MOST:
             self._quiet[key] = inf
             self._busy += 1
             try:
@@ -57,6 +48,50 @@ class Refresher:
             except RuntimeError:
                 # There are too many threads, or the interpreter ends.
                 self._end(key)
+
+    def hand_over(
+        self, key: Hashable, task: Task, hook: Callable[[Task], object], seconds: float
+    ) -> None:
+        """Give a task to whoever does it, here or elsewhere.
+
+        Args:
+            key: of the value that is old.
+            task: to compute another one.
+            hook: that it is given to.
+            seconds: until it may be given once more, if that value is still there then.
+        """
+        if self._is_quiet(key):
+            return
+        self._quiet[key] = monotonic() + seconds
+        try:
+            hook(task)
+        except BaseException:
+            self._quiet[key] = monotonic() + _PAUSE
+            raise
+
+    def _is_quiet(self, key: Hashable) -> bool:
+        """Whether a key is left alone now."""
+        now = monotonic()
+        if self._quiet.get(key, 0.0) > now:
+            return True
+        if len(self._quiet) >= _REMEMBERED:
+            self._forget_old(now)
+        return False
+
+    def _forget_old(self, now: float) -> None:
+        """Forget what may be asked for again; or where that is little, all but what is computed."""
+        listed = list(self._quiet.items())
+        kept = {key: until for key, until in listed if until > now}
+        if len(kept) > _REMEMBERED // 2:
+            kept = {key: until for key, until in listed if until == inf}
+        self._quiet = kept
+
+    def here(self, key: Hashable, task: Callable[[], Any]) -> None:
+        """Do what was handed over, after all in this process."""
+        try:
+            task()
+        finally:
+            self._quiet[key] = monotonic() + _PAUSE
 
     def _do(self, key: Hashable, task: Callable[[], Any]) -> None:
         try:

@@ -11,10 +11,15 @@ An entry that is stale stays in its place for others to read. The lease on it is
 which says of which entry it is, by a digest, and only keeps others from computing, too: a lease on
 another entry is none. What is computed is stored on condition that the entry is still that very
 one: on memcached by its number, on Redis by its bytes, of which some are random.
+
+Who computes whatever there is takes the lease over. A marker gives way to another one. An entry
+that is alive is stored once more as it is, with other random bytes: so that nothing which was begun
+before can be stored after that, and others read it meanwhile.
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, NamedTuple
 
 from kcache.command import (
@@ -26,7 +31,9 @@ from kcache.command import (
     Gets,
     Held,
     Refused,
+    Set,
     SetIf,
+    Swap,
     Token,
 )
 from kcache.entry import FRAME_FLAGS
@@ -41,6 +48,7 @@ from kcache.versions.reading import Reading, Tokens, digest_of, is_whole, joined
 __all__ = ["Filling", "Lease"]
 
 _ATTEMPTS = 20
+_NONCE_SIZE = 8
 
 
 def holder_of(lease: bytes, entry: bytes, now: float) -> bytes | None:
@@ -152,6 +160,22 @@ class Filling(Reading):
                 return Sight(Lease(index, place, held.token, joined(tokens), beside), kept)
         return Sight()
 
+    def takeover_at(
+        self, index: int, place: Place, marker: Marker, *, lock_ttl: float
+    ) -> Flow[Sight[Lease]]:
+        """Take the lease on an entry, there or not, from whoever has it; see `lease_at`.
+
+        What was begun before is not stored any more.
+        """
+        for _ in range(_ATTEMPTS):
+            sight = yield from self._over_entry(index, place, marker, lock_ttl)
+            if sight.lease is None and sight.kept is None:
+                # By this clock every lease is over.
+                sight = yield from self.lease_at(index, place, marker, now=inf, lock_ttl=lock_ttl)
+            if sight.lease is not None:
+                return sight
+        return Sight()
+
     def fill(
         self, lease: Lease, value: Any, ttl: float | None, dates: Dates | None = None
     ) -> Flow[bool]:
@@ -197,6 +221,11 @@ class Filling(Reading):
         condition = Condition(present=None, token=lease.token)
         yield {lease.node: (SetIf(gone, 0, condition),)}
 
+    def drop(self, lease: Lease) -> Flow[None]:
+        """Leave nothing where the lease still stands, the entry neither that it is on."""
+        yield from self.release(lease._replace(beside=None))
+        yield from self.release(lease)
+
     def withdraw_at(self, index: int, place: Place, mark: bytes) -> Flow[None]:
         """Give up whatever lease there may be with this mark."""
         beside = self._path.lease_key(place)
@@ -210,6 +239,30 @@ class Filling(Reading):
             yield from self.release(Lease(index, place, held.token, b""))
         if hits and not isinstance(hits, Refused) and mark in hits[0][2]:
             yield {index: (Delete((beside,)),)}
+
+    def _over_entry(
+        self, index: int, place: Place, marker: Marker, lock_ttl: float
+    ) -> Flow[Sight[Lease]]:
+        """Take the lease on an entry that is alive; without it, if that changes meanwhile."""
+        held, tokens, _ = yield from self._see(index, place)
+        kept = None if held is None else self._kept(place, held.data, tokens)
+        if held is None or kept is None or isinstance(kept.value, Marker):
+            return Sight()
+        data = self._entries.renonced(held.data, digest_of(self._fresh())[:_NONCE_SIZE])
+        beside = self._path.lease_key(place)
+        lease = beside, lease_of(marker, digest_of(data)), FRAME_FLAGS
+        swap = Swap((place.key, data, FRAME_FLAGS), held)
+        answers = yield {index: (swap, Gets(place.key), Set((lease,), lock_ttl))}
+        replies = answers[index]
+        if isinstance(replies, NodeError):
+            raise replies
+        if isinstance(replies[0], Refused):
+            # There was no room for the few bytes more. Without it there is nothing to be kept.
+            yield {index: (Delete((place.key,)),)}
+        held = replies[1]
+        if not isinstance(held, Held) or held.data != data:
+            return Sight(kept=kept)
+        return Sight(Lease(index, place, held.token, joined(tokens), beside), kept)
 
     def _tried(self, index: int, place: Place, store: SetIf) -> Flow[tuple[Held | None, Tokens]]:
         """Store on a condition, and look at what is there then, the entry first."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kcache import Cache, InvalidKey
+from kcache import Cache, ConfigurationError, InvalidKey
 from tests.cache.places import Place
 from tests.fills.computing import Computation
 
@@ -44,6 +44,27 @@ def test_a_computed_none_is_a_hit(cache: Cache, other: Cache) -> None:
     assert other.get_or_set("k", compute) is None
     assert compute.calls == 1
     assert cache.get("k", "default") is None
+
+
+def test_the_ttl_may_depend_on_the_value(place: Place, name: str | None) -> None:
+    with place.open(namespace=name, ttl=1000) as cache:
+        for fill in (cache.get_or_set, cache.refill):
+            for options in ({}, {"stale_ttl": 500}):
+                for life in (100, timedelta(seconds=200), 250.5, None):
+                    cache.delete("k")
+                    token = fill("k", lambda life=life: ["token", life], lambda t: t[1], **options)
+                    assert token == ["token", life]
+                    left = cache.ttl("k")
+                    if life is None:
+                        assert left == inf
+                        continue
+                    seconds = life.total_seconds() if isinstance(life, timedelta) else life
+                    assert left is not None
+                    assert seconds - 5 < left - options.get("stale_ttl", 0) <= seconds + 2
+        assert cache.get_or_set("gone", lambda: 1, lambda _: 0) == 1
+        assert cache.get("gone") is None
+        with pytest.raises(ConfigurationError, match="a ttl is seconds"):
+            cache.get_or_set("bad", lambda: 1, lambda _: "soon")  # type: ignore[arg-type, return-value]
 
 
 def test_the_ttl_is_that_of_the_call_or_of_the_cache(place: Place, name: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from kcache import Cache, Hit, Miss
+from kcache.policy import Task
 from tests.faults.tally import comes_true
 from tests.fills.computing import Caller, Clock, Computation
 
@@ -259,3 +261,60 @@ def test_a_value_that_was_set_is_good_for_as_long_as_it_is_there(timed: Cache) -
     assert timed.get_or_set("k", compute, **STALE) == "set"
     assert timed.lookup("k") == Hit("set")
     assert compute.calls == 0
+
+
+def test_a_task_is_given_once_until_its_value_is_another_one(timed: Cache, clock: Clock) -> None:
+    tasks: list[Task] = []
+    options: dict[str, Any] = {**STALE, "refresh": tasks.append, "lock_ttl": 0.1}
+    timed.get_or_set("k", lambda: 0, **options)
+    for number in range(3):
+        clock.go_on(101)
+        for _ in range(5):
+            assert timed.get_or_set("k", lambda: -1, **{**options, "lock_ttl": 60}) == number
+        assert len(tasks) == number + 1
+        timed.refill("k", lambda value=number + 1: value, **options)  # type: ignore[misc]
+    clock.go_on(101)
+
+    def is_given_again() -> bool:
+        timed.get_or_set("k", lambda: -1, **options)
+        return len(tasks) >= 5
+
+    assert comes_true(is_given_again)
+
+
+def test_a_task_tells_where_the_value_is(timed: Cache, clock: Clock, name: str | None) -> None:
+    tasks: list[Task] = []
+    options: dict[str, Any] = {**STALE, "refresh": tasks.append}
+    timed.get_or_set_many(["a", "b"], lambda keys: dict.fromkeys(keys, 1), **options)
+    timed.get_or_set("c", lambda: 1, **options)
+    clock.go_on(101)
+    timed.get_or_set_many(["a", "b"], lambda keys: dict.fromkeys(keys, 2), **options)
+    timed.get_or_set("c", lambda: 2, **options)
+    names = (name,) if name else ()
+    assert [(task.names, task.key) for task in tasks] == [(names, key) for key in "abc"]
+    assert {(task.args, *task.kwargs) for task in tasks} == {((),)}
+    for task in tasks:
+        task()
+    assert timed.get_many(list("abc")) == {"a": 2, "b": 2, "c": 2}
+
+
+def test_a_hook_that_raises_is_asked_again_soon(timed: Cache, clock: Clock) -> None:
+    calls: list[Task] = []
+
+    def full(task: Task) -> None:
+        calls.append(task)
+        raise queue.Full
+
+    options: dict[str, Any] = {**STALE, "refresh": full}
+    timed.get_or_set("k", lambda: "old", **options)
+    clock.go_on(101)
+    with pytest.raises(queue.Full):
+        timed.get_or_set("k", lambda: "new", **options)
+    assert timed.get_or_set("k", lambda: "new", **options) == "old"
+
+    def is_asked() -> bool:
+        with contextlib.suppress(queue.Full):
+            timed.get_or_set("k", lambda: "new", **options)
+        return len(calls) > 1
+
+    assert comes_true(is_asked)

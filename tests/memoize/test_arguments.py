@@ -256,6 +256,20 @@ def test_an_object_may_say_its_key() -> None:
             canonical(bad)
 
 
+def test_arguments_without_a_text_can_be_identified() -> None:
+    arguments = Arguments(plain, "plain", identify=lambda value: ("number", value.number))
+    keys = {arguments.key((_Numbered(number), 2), {}) for number in (1, 1, 2)}
+    assert len(keys) == 2
+    # No value that has a text has that of something identified.
+    assert arguments.key((("number", 1), 2), {}) not in keys
+    assert arguments.key((1, 2), {}) == Arguments(plain, "plain").key((1, 2), {})
+
+
+class _Numbered:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
 def test_a_default_that_has_no_text_stands_for_itself() -> None:
     def sentinel(a: Any, b: Any = _MARK) -> None: ...
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 from kcache import Cache, Invalidation, Namespace, Node, Plan, Ring
+from kcache.policy import Task
 
 node = Node("redis://10.0.0.2:6380?weight=2&name=r2")
 other = Node(kind="memcached", host="10.0.0.1", port=11211, weight=2, name="m1")
@@ -30,6 +31,16 @@ assert_type(ring.plan(spy).moved, Fraction)
 assert_type(Ring.from_file(Path("servers.list")), Ring)
 
 cache = Cache()
+assert_type(cache.refill("k", lambda: 5, ttl=60, jitter=0.1), int)
+
+
+def send(task: Task) -> None:
+    assert_type(task.names, tuple[str | bytes, ...])
+    assert_type(task.args, tuple[Any, ...])
+    assert_type(task(), None)
+
+
+assert_type(cache.get_or_set("k", lambda: "v", stale_ttl=60, refresh=send), str)
 
 
 @cache.memoize

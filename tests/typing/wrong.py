@@ -33,5 +33,7 @@ area.nothing()  # wrong
 Shop().prices(1)  # wrong
 Shop().prices.key("EUR", 1)  # wrong
 cache.memoize(5)  # wrong
+cache.refill("k", 5)  # wrong
+cache.get_or_set("k", lambda: 5, refresh=lambda: None)  # wrong
 cache.memoize(jitter="much")  # wrong
 cache.memoize(nonsense=True)  # wrong

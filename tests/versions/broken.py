@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from kcache.command import (
@@ -19,12 +20,13 @@ from kcache.command import (
     SetIf,
     Swap,
 )
-from kcache.entry import FRAME_FLAGS
+from kcache.entry import FRAME_FLAGS, Marker
 from kcache.errors import DecodeError, NodeError
 from kcache.flow import MISSING, Flow, fitting
 from kcache.namespace import Path, Place
 from kcache.namespaced import Namespaced
 from kcache.record import TOKEN_SIZE, pack_record
+from kcache.sight import Sight
 from kcache.versions import RECORD_TTL, Lease, Seen, Tokens, joined
 from tests.versions.client import Call, System
 from tests.versions.explore import Scenario
@@ -71,6 +73,15 @@ class FillsAnyway(Namespaced):
     def fill(self, lease: Lease, *args: Any) -> Flow[bool]:
         done: bool = yield from _unconditional(super().fill(lease, *args))
         return done
+
+
+class LeavesOthers(Namespaced):
+    """An entry whose lease is taken over stays the very same."""
+
+    def _over_entry(
+        self, index: int, place: Place, marker: Marker, lock_ttl: float
+    ) -> Flow[Sight[Lease]]:
+        return self.renewal_at(index, place, marker, now=inf, lock_ttl=lock_ttl)
 
 
 class DeletesTheLiving(Namespaced):
@@ -308,6 +319,12 @@ BROKEN = [
     Broken("a fill takes its tokens when it stores", FillsUnderNewTokens, (FILL, SEES)),
     Broken("a fill stores without its lease", FillsAnyway, (FILL, (on("set", 21), GET))),
     Broken("a renewal stores without its lease", FillsAnyway, (RENEWAL, (on("delete"), GET)), WARM),
+    Broken(
+        "a takeover leaves what others have begun",
+        LeavesOthers,
+        (RENEWAL, (on("takeover"), on("fill", 26), GET)),
+        WARM,
+    ),
     Broken("a delete leaves a lease", DeletesTheLiving, (FILL, (on("delete"), GET))),
     Broken("an install is tried again", InstallsAgain, ((MISS_B,), SET_SEES), losses=1),
     Broken("absent equals absent", AbsentIsEqual, (SET_SEES,)),

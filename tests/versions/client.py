@@ -1,9 +1,9 @@
 """Clients: the real flows, stepped by one atomic command at a time.
 
 A generator cannot be copied. So a client's state is what it has been told in its present call, and
-what it kept from those before it: its known tokens, what `gets`, `miss` or `renewal` gave it, and
-the number of tokens that it made. The generator is made again from that, and run up to where it
-was.
+what it kept from those before it: its known tokens, what `gets`, `miss`, `renewal` or `takeover`
+gave it, and the number of tokens that it made. The generator is made again from that, and run up
+to where it was.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Call(NamedTuple):
 
     Attributes:
         name: of the method; `miss` and `fill` are the two halves of a `get_or_set`, and so are
-            `renewal` and `fill` where the entry is there.
+            `renewal` and `fill` where the entry is there, `takeover` and `fill` wherever.
         path: number of the namespace.
         items: keys, with the values or arguments that belong to them.
     """
@@ -66,7 +66,7 @@ class Kept(NamedTuple):
     Attributes:
         at: number of the next call.
         known: node, record and token.
-        memory: the token of `gets`, or the lease of `miss` or `renewal`.
+        memory: the token of `gets`, or the lease of `miss`, `renewal` or `takeover`.
         made: how many tokens it has made.
     """
 
@@ -293,7 +293,7 @@ def begin(call: Call, flows: Namespaced, memory: Any) -> Flow:
         lost = yield from flows.set_many(dict(items), None)
         return {key: key not in lost for key, _ in items}, None
     ((key, value),) = items
-    if name in ("gets", "miss", "renewal", "fill", "cas"):
+    if name in ("gets", "miss", "renewal", "takeover", "fill", "cas"):
         result, memory = yield from _in_two_halves(name, flows, key, value, memory)
     else:
         result = yield from _once(name, flows, key, value)
@@ -324,8 +324,10 @@ def _in_two_halves(name: str, flows: Namespaced, key: str, value: Any, memory: A
             now = inf if value is not None and value % 300 == 0 else 0.0
             marker = _marker(flows)
             return _seen((yield from flows.lease(key, marker, now=now, lock_ttl=30.0)))
-        case "renewal":
-            return _seen((yield from flows.renewal(key, _marker(flows), now=0.0, lock_ttl=30.0)))
+        case "renewal" | "takeover":
+            clock = {"now": 0.0} if name == "renewal" else {}
+            lease = getattr(flows, name)(key, _marker(flows), **clock, lock_ttl=30.0)
+            return _seen((yield from lease))
         case _ if memory is None:
             return None, None
         case "cas":

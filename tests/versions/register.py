@@ -12,6 +12,8 @@ from that:
 * A `miss` gives a lease only where the register is empty, and a `renewal` only on the value it
   saw. A `fill` stores only if nothing was written, deleted or invalidated since then. Who meets a
   lease of somebody else is told that it is busy, which says nothing of the register.
+* A `takeover` gives a lease in any case, and nothing that others have begun before is stored any
+  more, whether it leads to a lease or not.
 * `delete` and `touch` look first, and then act; what they say is what they saw.
 * `cas` stores if the entry is the one that `gets` saw: on Redis the same bytes, on memcached no
   other store.
@@ -46,7 +48,7 @@ __all__ = [
 MISSED = "missed"
 """The answer of `miss` that lets a computation begin."""
 BUSY = "busy"
-"""The answer of `miss` and `renewal` that lets nothing begin."""
+"""The answer of `miss`, `renewal` and `takeover` that lets nothing begin."""
 IDLE, CALLED, LOOKED, HIDDEN, DONE = range(5)
 FRESH, WRITTEN, VOID = range(3)
 
@@ -61,7 +63,7 @@ class Part(NamedTuple):
         result: of the call when it is DONE; what it saw when it has LOOKED.
         crossed: whether something was invalidated since it was called.
         passed: whether somebody wrote since its store was HIDDEN.
-        seen: the value that `gets`, `miss` or `renewal` saw; None for none.
+        seen: the value that `gets`, `miss`, `renewal` or `takeover` saw; None for none.
         ticket: what happened since.
     """
 
@@ -210,7 +212,7 @@ def _finish(register: Register, client: int, result: Any) -> Register:
 
 
 def _idle(part: Part) -> Part:
-    if part.name in ("gets", "miss", "renewal"):
+    if part.name in ("gets", "miss", "renewal", "takeover"):
         return Part(seen=part.seen, ticket=part.ticket)
     return Part()
 
@@ -266,6 +268,28 @@ def _renewal(_kind: str, register: Register, client: int, _part: Part) -> Moves:
     yield _finish(register, client, BUSY)
     if register.value is not MISSING:
         yield _noted(register, client, register.value)
+
+
+def _takeover(_kind: str, register: Register, client: int, _part: Part) -> Moves:
+    yield _finish(register, client, BUSY)
+    broken = _broken(register, client)
+    yield broken
+    yield _noted(broken, client, MISSED if register.value is MISSING else register.value)
+
+
+def _broken(register: Register, client: int) -> Register:
+    """The register after somebody has broken what the others had begun."""
+    is_empty = register.value is MISSING
+
+    def broken(part: Part) -> Part:
+        # On Redis what is seen may be stored again in the place of nothing, as it was.
+        ticket = max(part.ticket, WRITTEN if is_empty else VOID)
+        return part._replace(ticket=ticket)
+
+    parts = tuple(
+        part if other == client else broken(part) for other, part in enumerate(register.parts)
+    )
+    return register._replace(parts=parts)
 
 
 def _fill(_kind: str, register: Register, client: int, part: Part) -> Moves:
@@ -355,6 +379,7 @@ _MOVES: Mapping[str, Callable[[str, Register, int, Part], Moves]] = MappingProxy
         "gets": _gets,
         "miss": _miss,
         "renewal": _renewal,
+        "takeover": _takeover,
         "fill": _fill,
         "set": _set,
         "delete": _delete,

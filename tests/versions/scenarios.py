@@ -18,7 +18,9 @@ __all__ = [
     "nodes",
     "on",
     "pairs",
+    "takeovers",
     "threes",
+    "two_takeovers",
     "wide_losses",
 ]
 
@@ -62,6 +64,20 @@ def pairs(
     """Any call beside any other one, after which the second client reads."""
     for kind, prelude, one, other in product(KINDS, before, operations(0), operations(1)):
         yield Scenario(System(kind), (one, (*other, GET)), prelude, losses)
+
+
+def takeovers(losses: int, others: Sequence[int] = range(11)) -> Iterator[Scenario]:
+    """Any call beside one that takes over whatever lease there is, after which the former reads."""
+    program = (on("takeover"), on("fill", 18))
+    for kind, prelude, other in product(KINDS, (COLD, WARM, STALE), others):
+        yield Scenario(System(kind), (program, (*operations(1)[other], GET)), prelude, losses)
+
+
+def two_takeovers() -> Iterator[Scenario]:
+    """Two of them."""
+    programs = [(on("takeover"), on("fill", 10 * client + 18)) for client in range(2)]
+    for kind, prelude in product(KINDS, (COLD, WARM)):
+        yield Scenario(System(kind), (programs[0], (*programs[1], GET)), prelude)
 
 
 def threes(

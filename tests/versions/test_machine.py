@@ -46,10 +46,11 @@ ONE_KEY = [
     "miss",
     "miss",
     "renewal",
+    "takeover",
 ]
 MOST_LOSSES = 2
 """During one call; after some more it gives up, and says that the node keeps no record."""
-HALVES = {"gets": "cas", "miss": "fill", "renewal": "fill"}
+HALVES = {"gets": "cas", "miss": "fill", "renewal": "fill", "takeover": "fill"}
 
 
 class Process:
@@ -147,7 +148,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(client=A_CLIENT, steps=STEPS)
     def second_half(self, client: int, steps: int) -> None:
-        """Store with what `gets`, `miss` or `renewal` gave."""
+        """Store with what `gets`, `miss`, `renewal` or `takeover` gave."""
         process = self.idle(client)
         if process is not None and process.half is not None:
             call, memory = process.half

@@ -23,8 +23,20 @@ import os
 
 import pytest
 
+from kcache.versions import filling
 from tests.versions.explore import explore
-from tests.versions.scenarios import COLD, STALE, WARM, levels, nodes, pairs, threes, wide_losses
+from tests.versions.scenarios import (
+    COLD,
+    STALE,
+    WARM,
+    levels,
+    nodes,
+    pairs,
+    takeovers,
+    threes,
+    two_takeovers,
+    wide_losses,
+)
 
 RESULTS = """
 States on CPython 3.11 (2 cores shared with others), none wrong:
@@ -34,7 +46,9 @@ States on CPython 3.11 (2 cores shared with others), none wrong:
     three clients                                     187,222
     two levels and a loss                             222,189
     two nodes; and with a loss                        269,340
-    together                                        5,282,528
+    any call and a takeover                            32,966
+    any call, a takeover and a loss                 2,638,973
+    together                                        7,954,467
 
 The other scopes of the large run were last run when a lease that was tried for could still take
 the place of a dead `set`, and found nothing else: 64,399,089 states in all.
@@ -43,6 +57,7 @@ the place of a dead `set`, and found nothing else: 64,399,089 states in all.
 CI = {
     "two-clients": lambda: pairs(0),
     "two-clients-and-a-loss": lambda: pairs(1, (STALE,)),
+    "takeovers": lambda: takeovers(0),
     "three-clients": lambda: threes(0, (STALE,)),
     "two-levels-and-a-loss": lambda: levels(1),
     "two-nodes": lambda: nodes(0),
@@ -50,6 +65,7 @@ CI = {
 }
 LARGE = {
     "two-clients-and-a-loss-from-all-beginnings": lambda: pairs(1, (COLD, WARM)),
+    "takeovers-and-a-loss": lambda: takeovers(1),
     "two-clients-and-two-losses": lambda: pairs(2, (WARM,)),
     "three-clients-from-nothing": lambda: threes(0, (COLD,)),
     "three-clients-and-a-loss": lambda: threes(1, (STALE,)),
@@ -67,3 +83,10 @@ def test_every_interleaving_answers_as_a_register_does(scope: str) -> None:
         states += finding.states
     print(f"{scope}: {states} states")  # noqa: T201
     assert states > 1000
+
+
+def test_two_that_take_over_from_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    # They could do so for long, where each attempt comes between two steps of the other's.
+    monkeypatch.setattr(filling, "_ATTEMPTS", 3)
+    for scenario in two_takeovers():
+        assert explore(scenario).trace == ()
