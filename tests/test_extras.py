@@ -32,15 +32,15 @@ def named(word: str) -> set[str]:
 
 def test_every_extra_that_a_hint_names_is_there() -> None:
     found: set[str] = set()
-    for text in texts("kcache/**/*.py", "README.md", "docs/*.md").values():
+    for text in texts("kcache*/**/*.py", "README.md", "docs/*.md").values():
         for words in _EXTRA.findall(text):
             found.update(*map(named, filter(None, words)))
-    assert {"cli", "plot", "redis", "memcached", "lz4", "zstd", "crypto"} <= found <= EXTRAS.keys()
+    assert {"cli", "plot", "redis", "memcached", "lz4", "zstd", "crypto", "flask"} <= found <= EXTRAS.keys()
 
 
 def test_every_hint_to_install_names_this_distribution() -> None:
     found: set[str] = set()
-    for file, text in texts("kcache/**/*.py", "README.md", "docs/*.md").items():
+    for file, text in texts("kcache*/**/*.py", "README.md", "docs/*.md").items():
         for hint in text.split("pip install ")[1:]:
             match = _INSTALL.match(hint)
             assert match, f"{file}: {hint[:60]}"
@@ -52,7 +52,7 @@ def test_every_hint_to_install_names_this_distribution() -> None:
 def test_all_is_everything_that_a_user_may_want() -> None:
     (everything,) = EXTRAS["all"]
     assert set(everything.partition("[")[2].rstrip("]").split(",")) == (
-        EXTRAS.keys() - {"all", "bench", "dev"}
+        EXTRAS.keys() - {"all", "bench", "dev", "examples"}
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "kcache"
 
 # The longest prefix of a module's name says its floor. Modules of one floor may import each
 # other, as long as no cycle comes of it.
@@ -75,7 +75,48 @@ FLOORS = {
     "kcache.__main__": 5,
     # The package itself only gathers the public names.
     "kcache": 5,
+    "kcache_flask.cache_status": 6,
+    "kcache_flask.cache_type": 6,
+    "kcache_flask.conditional": 6,
+    "kcache_flask.conditions": 6,
+    "kcache_flask.config": 6,
+    "kcache_flask.entry": 6,
+    "kcache_flask.http": 6,
+    "kcache_flask.identity": 6,
+    "kcache_flask.keys": 6,
+    "kcache_flask.nothing": 6,
+    "kcache_flask.timeouts": 6,
+    "kcache_flask.values": 6,
+    "kcache_flask.recent": 7,
+    "kcache_flask.signals": 7,
+    "kcache_flask.role": 7,
+    "kcache_flask.fetch": 7,
+    "kcache_flask.answer": 7,
+    "kcache_flask.called": 7,
+    "kcache_flask.state": 8,
+    "kcache_flask.view_key": 8,
+    "kcache_flask.visit": 9,
+    "kcache_flask.cached_response": 9,
+    "kcache_flask.cached_view": 9,
+    "kcache_flask.memoize": 9,
+    "kcache_flask.jinja": 9,
+    "kcache_flask.calls": 9,
+    "kcache_flask.extension": 10,
+    "kcache_flask.cli": 11,
+    "kcache_flask.doctor": 11,
+    "kcache_flask": 10,
 }
+PACKAGES = ("kcache", "kcache_flask")
+PURE = (
+    "kcache_flask.cache_status",
+    "kcache_flask.conditional",
+    "kcache_flask.conditions",
+    "kcache_flask.config",
+    "kcache_flask.entry",
+    "kcache_flask.http",
+    "kcache_flask.keys",
+    "kcache_flask.timeouts",
+)
 EDGE = 4
 EDGE_MODULES = {
     "asyncio",
@@ -92,7 +133,7 @@ EDGE_MODULES = {
 
 def modules() -> dict[str, ast.Module]:
     found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")):
         dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         found[dotted.removesuffix(".__init__")] = ast.parse(path.read_text(encoding="utf-8"))
     return found
@@ -135,7 +176,7 @@ def test_no_import_from_above(module: str) -> None:
     above = {
         name
         for name in imports(MODULES[module])
-        if name.partition(".")[0] == "kcache" and floor(name) > floor(module)
+        if name.partition(".")[0] in PACKAGES and floor(name) > floor(module)
     }
     assert not above
 
@@ -144,6 +185,22 @@ def test_no_import_from_above(module: str) -> None:
 def test_no_floor_below_the_edges_touches_the_world(module: str) -> None:
     roots = {name.partition(".")[0] for name in imports(MODULES[module])}
     assert not roots & EDGE_MODULES
+
+
+def test_the_flask_extension_uses_public_names_only() -> None:
+    for module, tree in MODULES.items():
+        if module.partition(".")[0] != "kcache_flask":
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "") in MODULES:
+                public = import_module(node.module or "").__all__
+                assert {alias.name for alias in node.names} <= set(public), module
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_what_decides_for_flask_knows_nothing_of_it(module: str) -> None:
+    roots = {name.partition(".")[0] for name in imports(MODULES[module])}
+    assert not roots & (EDGE_MODULES | {"flask", "werkzeug", "jinja2"})
 
 
 def test_no_import_cycles() -> None:

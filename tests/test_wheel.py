@@ -52,10 +52,17 @@ def in_clean(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"kcache", "kcache_client"}
-    assert "kcache/py.typed" in names
-    packaged = {name for name in names if name.startswith("kcache/") and name.endswith(".py")}
-    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "kcache").rglob("*.py")}
+    assert {name.split("/")[0].split("-")[0] for name in names} == {
+        "kcache",
+        "kcache_client",
+        "kcache_flask",
+    }
+    folders = ("kcache", "kcache_flask")
+    assert {f"{folder}/py.typed" for folder in folders} <= set(names)
+    packaged = {name for name in names if name.split("/")[0] in folders and name.endswith(".py")}
+    sources = {
+        str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob("*.py")
+    }
     assert packaged == sources
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
@@ -80,4 +87,13 @@ def test_the_command_line_without_its_extra_says_what_to_install(clean_python: P
     assert done.stderr == (
         "kcache: the command line needs click: install the extra `cli` of the distribution "
         "kcache-client\n"
+    )
+
+
+def test_the_flask_extension_without_its_extra_says_what_to_install(clean_python: Path) -> None:
+    done = in_clean(clean_python, "-c", "import kcache_flask")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: kcache_flask needs Flask: install the extra `flask` of the distribution "
+        "kcache-client"
     )

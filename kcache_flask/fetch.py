@@ -1,0 +1,102 @@
+"""Looking up what a call has left in the cache, or making it, once for all that want it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from kcache import NodeError
+from kcache_flask.recent import Recent
+
+__all__ = ["Making", "Unkept", "fetched"]
+
+
+class Unkept(Exception):  # noqa: N818 - it is a result, on its way out of a fill
+    """A result that is not stored. Nobody who waits for it may be given it.
+
+    Attributes:
+        reason: why not, in a few words.
+        is_failure: whether what is kept beyond its time is better than this.
+    """
+
+    def __init__(self, reason: str, *, is_failure: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_failure = is_failure
+
+
+class Making:
+    """The computation of one caller.
+
+    Args:
+        make: computes what is stored. It leaves what the caller is given wherever it likes.
+
+    Attributes:
+        has_run: whether it was this caller who computed.
+        unkept: why the result is not stored; None if it is, or was not computed here.
+    """
+
+    __slots__ = ("_make", "has_run", "unkept")
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self.has_run = False
+        self.unkept: Unkept | None = None
+
+    def __call__(self) -> Any:
+        """Compute; what is stored.
+
+        Raises:
+            Unkept: nothing is.
+        """
+        self.has_run = True
+        try:
+            return self._make()
+        except Unkept as error:
+            self.unkept = error
+            raise
+
+    def run_alone(self) -> None:
+        """Compute for this caller only."""
+        with suppress(Unkept):
+            self()
+
+
+def fetched(
+    fill: Callable[..., Any],
+    key: str,
+    making: Making,
+    *,
+    ttl: Any,
+    options: Any,
+    passes: Recent[bool],
+) -> Any:
+    """What is stored under a key, or was made just now; None if it is not to be stored.
+
+    Args:
+        fill: `get_or_set` or `refill` of where the key is.
+        key: of the entry.
+        making: makes it.
+        ttl: of what is made: seconds, or a function of it.
+        options: of fills.
+        passes: keys that nobody waits for.
+    """
+    if passes.get(key):
+        # The one before could not be stored, and so will this one.
+        options = {**options, "wait": 0}
+    try:
+        stored = fill(key, making, ttl, **options)
+    except Unkept as error:
+        passes.put(key, value=True)
+        if making.unkept is not error:
+            # It was made for somebody else.
+            making.run_alone()
+        return None
+    except NodeError:
+        if not making.has_run:
+            making.run_alone()
+        return None
+    if making.has_run and making.unkept is None:
+        passes.drop(key)
+    return stored

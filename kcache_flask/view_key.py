@@ -1,0 +1,257 @@
+"""The key of a `cached` call: what names the resource, in a request and outside of one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import parse_qsl, unquote
+
+from flask import has_request_context, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.routing import BuildError
+
+from kcache import ConfigurationError, InvalidKey
+from kcache_flask.role import Role, endpoint_of, role_of
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from kcache_flask.state import State
+
+__all__ = [
+    "IgnoreQuery",
+    "QueryArgs",
+    "QueryString",
+    "ViewKey",
+    "checked",
+    "checked_query",
+    "ignore_query",
+    "of_method",
+]
+
+Pairs: TypeAlias = Iterable[tuple[str, str]]
+QueryArgs: TypeAlias = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
+"""A query: as text, as a mapping, or as pairs."""
+
+
+@dataclass(frozen=True)
+class IgnoreQuery:
+    """Parameters of the query that make no difference, as patterns."""
+
+    patterns: tuple[str, ...]
+
+
+QueryString: TypeAlias = bool | Iterable[str] | IgnoreQuery
+"""Whether the query counts; or the names of those parameters that do; or of those that do not."""
+
+
+def ignore_query(*patterns: str) -> IgnoreQuery:
+    """For `query_string=`: all parameters count but these.
+
+    Args:
+        *patterns: names, in which `*` stands for anything.
+
+    Example:
+        >>> ignore_query("utm_*", "fbclid")
+        IgnoreQuery(patterns=('utm_*', 'fbclid'))
+    """
+    return IgnoreQuery(patterns)
+
+
+@dataclass(frozen=True, eq=False)
+class ViewKey:
+    """Makes the keys of a decorated function.
+
+    Attributes:
+        function: that is decorated.
+        key_prefix: a text, in which %s stands for the path; or a function that gives the key.
+        query_string: whether the query counts.
+        hash_method: of the query and the source; None for that of the app.
+        source_check: whether the function's source counts; None for what the app says.
+        make_cache_key: of the user, instead of all that; None for none.
+    """
+
+    function: Callable[..., Any]
+    key_prefix: str | Callable[[], str]
+    query_string: QueryString
+    hash_method: Callable[..., Any] | None
+    source_check: bool | None
+    make_cache_key: Callable[..., Any] | None
+
+    @property
+    def is_of_path(self) -> bool:
+        """Whether the path of the request is a part of the key."""
+        prefix = self.key_prefix
+        return self.make_cache_key is None and isinstance(prefix, str) and "%s" in prefix
+
+    def of_call(self, state: State, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """The key of a call that is made now.
+
+        Raises:
+            RuntimeError: the path is a part of it, and there is no request.
+            InvalidKey: the user's function gave no text.
+        """
+        if self.make_cache_key is not None:
+            return checked(self.make_cache_key(*args, **kwargs))
+        path = request.path if self.is_of_path else ""
+        return self._text(state, path, None)
+
+    def of(
+        self,
+        state: State,
+        wrapper: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> str:
+        """The key of any call: `make_cache_key` of a decorated function.
+
+        Args:
+            state: of the app.
+            wrapper: the decorated function.
+            args: of the function.
+            kwargs: of the function; `path` and `query_args` say which request, without one.
+        """
+        path, query = kwargs.pop("path", None), kwargs.pop("query_args", None)
+        named = {**dict(zip(self._names(), args, strict=False)), **kwargs}
+        if self.make_cache_key is not None:
+            make = self.make_cache_key
+            return self._own(state, wrapper, make, (path, query), (args, kwargs))
+        if path is None and self.is_of_path:
+            path, built = self._path_of(state.app, wrapper, named)
+            query = built if query is None and built else query
+        return self._text(state, path or "", query)
+
+    def _own(
+        self,
+        state: State,
+        wrapper: Callable[..., Any],
+        make: Callable[..., Any],
+        place: tuple[str | None, QueryArgs | None],
+        call: tuple[tuple[Any, ...], dict[str, Any]],
+    ) -> str:
+        """What the user's function gives: in this request, or in one like that which is named."""
+        (path, query), (args, kwargs) = place, call
+        if path is None and query is None and has_request_context():
+            return checked(make(*args, **kwargs))
+        if path is None:
+            named = {**dict(zip(self._names(), args, strict=False)), **kwargs}
+            path, _ = self._path_of(state.app, wrapper, named)
+        pairs = MultiDict(_pairs_of(query)) if query is not None else None
+        with state.app.test_request_context(path, query_string=pairs):
+            if not args and not kwargs:
+                kwargs = request.view_args or {}
+            return checked(make(*args, **kwargs))
+
+    def _path_of(
+        self, app: Flask, wrapper: Callable[..., Any], named: dict[str, Any]
+    ) -> tuple[str, str]:
+        """The path of a call, and the query, as `url_for` has it."""
+        in_request = has_request_context() and request.endpoint is not None
+        if in_request and named in ({}, request.view_args):
+            view = app.view_functions.get(request.endpoint or "")
+            if role_of(view, wrapper) is not Role.NONE:
+                return request.path, ""
+        url = self._url(app, endpoint_of(app, wrapper), named)
+        if url is not None:
+            path, _, query = url.partition("?")
+            return unquote(path), query
+        if has_request_context() and not named:
+            return request.path, ""
+        raise BuildError(self.function.__name__, named, None)
+
+    @staticmethod
+    def _url(app: Flask, endpoint: str | None, named: dict[str, Any]) -> str | None:
+        """The URL of a call, without host; None if it has none."""
+        if endpoint is None:
+            return None
+        values = dict(named)
+        app.inject_url_defaults(endpoint, values)
+        try:
+            return app.url_map.bind("localhost").build(endpoint, values)
+        except BuildError:
+            return None
+
+    def _text(self, state: State, path: str, query: QueryArgs | None) -> str:
+        prefix = self.key_prefix
+        text = checked(prefix()) if callable(prefix) else prefix
+        key = text % path if self.is_of_path else text
+        counts = self.query_string is not False
+        source = state.settings.source_check if self.source_check is None else self.source_check
+        if not counts and not source:
+            return key
+        hashed = (self.hash_method or state.settings.hash_method)()
+        if counts:
+            hashed.update(str(self._counting(query)).encode(errors="surrogatepass"))
+        if source:
+            hashed.update(inspect.getsource(self.function).encode())
+        return f"{key}{hashed.hexdigest()}"
+
+    def _counting(self, query: QueryArgs | None) -> tuple[tuple[str, str], ...]:
+        """The parameters that count, whatever their order."""
+        if query is not None:
+            pairs = _pairs_of(query)
+        else:
+            pairs = list(request.args.items(multi=True)) if has_request_context() else []
+        return tuple(sorted(pair for pair in pairs if self._takes(pair[0])))
+
+    def _takes(self, name: str) -> bool:
+        chosen = self.query_string
+        if isinstance(chosen, bool):
+            return chosen
+        if isinstance(chosen, IgnoreQuery):
+            return not any(fnmatchcase(name, pattern) for pattern in chosen.patterns)
+        return name in chosen
+
+    def _names(self) -> list[str]:
+        """The parameters that positional arguments of a view are for."""
+        single = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        names = [
+            each.name
+            for each in inspect.signature(self.function).parameters.values()
+            if each.kind is single
+        ]
+        return names[1:] if names[:1] == ["self"] else names
+
+
+def of_method(key: str, method: str) -> str:
+    """The key of a method other than GET and HEAD."""
+    return f"{key}\x1f{method}"
+
+
+def checked(key: Any) -> str:
+    """A key that a user's function gave.
+
+    Raises:
+        InvalidKey: it is no text, or empty.
+    """
+    if not isinstance(key, str) or not key:
+        raise InvalidKey(f"make_cache_key and key_prefix give a text as key, not {key!r}")
+    return key
+
+
+def checked_query(query_string: QueryString) -> QueryString:
+    """What `query_string=` may be.
+
+    Raises:
+        ConfigurationError: it is a text by itself.
+    """
+    if isinstance(query_string, str):
+        raise ConfigurationError(
+            f"query_string is True, False, a list of names, or ignore_query(...), not "
+            f"{query_string!r}: give [{query_string!r}]"
+        )
+    if isinstance(query_string, (bool, IgnoreQuery)):
+        return query_string
+    return frozenset(query_string)
+
+
+def _pairs_of(query: QueryArgs) -> list[tuple[str, str]]:
+    if isinstance(query, str):
+        return parse_qsl(query.lstrip("?"), keep_blank_values=True)
+    if isinstance(query, MultiDict):
+        return [(name, str(value)) for name, value in query.items(multi=True)]
+    pairs = query.items() if isinstance(query, Mapping) else query
+    return [(name, str(value)) for name, value in pairs]
