@@ -17,7 +17,15 @@ from kcache_flask.http import Answered, may_serve_authorized
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
-__all__ = ["Described", "Finish", "answered", "described", "finish", "is_whole", "value_of"]
+__all__ = [
+    "Described",
+    "Finish",
+    "answered",
+    "described",
+    "finish",
+    "is_whole",
+    "value_of",
+]
 
 Sent = TypeVar("Sent", bound="AnyResponse")
 

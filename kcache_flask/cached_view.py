@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from flask import has_app_context, has_request_context
@@ -28,6 +28,8 @@ from kcache_flask.view_key import ViewKey, of_method
 from kcache_flask.visit import Visit, pass_by
 
 if TYPE_CHECKING:
+    from flask.wrappers import Request
+
     from kcache_flask.state import State
 
 __all__ = ["Cached", "ViewOptions"]
@@ -66,6 +68,46 @@ class ViewOptions:
         """Whether values are kept beyond their time."""
         return bool(self.fill)
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether nobody has a say in whether to answer with what is kept."""
+        conditions = self.conditions
+        has_say = self.honours_request or conditions.judges_age or not conditions.always_apply
+        return not has_say
+
+
+class Manner(NamedTuple):
+    """How the calls of a function are told apart.
+
+    Attributes:
+        given: the `make_cache_key` of the decorated function.
+        key: makes the keys.
+        name: in entries, that which tells them from those of other functions with the same path;
+            empty where the key says all.
+        template: the key, with %s for the path, where it needs nothing else; else empty.
+        rules: what may be stored.
+        covered: the headers that the user's own key takes into account.
+    """
+
+    given: Any
+    key: ViewKey
+    name: str
+    template: str
+    rules: Rules
+    covered: frozenset[str]
+
+
+def _manner_of(function: Callable[..., Any], key: ViewKey, rules: Rules, given: Any) -> Manner:
+    name = f"{function.__module__}.{function.__qualname__}" if key.is_of_path else ""
+    if key.make_cache_key is None:
+        is_plain = key.is_of_path and key.query_string is False and not key.source_check
+        template = f"{key.key_prefix}" if is_plain else ""
+        return Manner(given, key, name, template, rules, frozenset())
+    # Who makes the key answers for the session.
+    covered = frozenset({"cookie"})
+    rules = replace(rules, covers=rules.covers | covered)
+    return Manner(given, key, name, "", rules, covered)
+
 
 class Cached:
     """A decorated function.
@@ -90,21 +132,22 @@ class Cached:
         self.options = options
         self._state_of = state_of
         self._key = key
-        self._is_async = inspect.iscoroutinefunction(function)
         self._roles: WeakKeyDictionary[Any, Role] = WeakKeyDictionary()
         self.wrapper = self._wrapper(timeout)
 
     def _wrapper(self, timeout: Timeout) -> Any:
-        call = self._call
+        function = self.function
+        call = self._called_async if inspect.iscoroutinefunction(function) else self._called
 
-        @functools.wraps(self.function)
+        @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return call(args, kwargs)
+            return call(Invocation(function, args, kwargs))
 
         made: Any = wrapper
         made.uncached = self.function
         made.cache_timeout = timeout
         made.make_cache_key = self._default = self.make_cache_key
+        self._manner = _manner_of(self.function, self._key, self.options.rules, self._default)
         return made
 
     @property
@@ -114,24 +157,32 @@ class Cached:
         return timeout
 
     @property
+    def manner(self) -> Manner:
+        """How calls are told apart now: users may change `make_cache_key`."""
+        made = self.wrapper.make_cache_key
+        if made is self._manner.given:
+            return self._manner
+        if made is self._default:
+            self._manner = _manner_of(self.function, self._key, self.options.rules, made)
+        else:
+            key = replace(self._key, make_cache_key=made)
+            self._manner = _manner_of(self.function, key, self.options.rules, made)
+        return self._manner
+
+    @property
+    def key(self) -> ViewKey:
+        """Makes its keys."""
+        return self.manner.key
+
+    @property
     def rules(self) -> Rules:
         """What may be stored."""
-        if not self._key_now().make_cache_key:
-            return self.options.rules
-        # Who makes the key answers for the session.
-        return replace(self.options.rules, covers=self.options.rules.covers | {"cookie"})
+        return self.manner.rules
 
     @property
-    def covered(self) -> frozenset[str]:
-        """The headers that the user's own key takes into account."""
-        return frozenset({"cookie"} if self._key_now().make_cache_key else ())
-
-    @property
-    def name_in_entries(self) -> str:
-        """What tells its entries from those of other functions with the same path."""
-        if not self._key_now().is_of_path:
-            return ""
-        return f"{self.function.__module__}.{self.function.__qualname__}"
+    def name(self) -> str:
+        """What its entries are marked with; see `Manner`."""
+        return self.manner.name
 
     def make_cache_key(self, *args: Any, **kwargs: Any) -> str:
         """The key of a call, for `cache.get` and `cache.delete`, in a request and outside of one.
@@ -141,45 +192,40 @@ class Cached:
             **kwargs: of the function. `path` and `query_args` say which request, where there is
                 none: a path, and a query as a text, a mapping, or pairs.
         """
-        key = self._key_now().of(self._state_of(), self.wrapper, args, kwargs)
+        key = self.key.of(self._state_of(), self.wrapper, args, kwargs)
         return joined(self.options.names, key)
 
-    def _key_now(self) -> ViewKey:
-        made = self.wrapper.make_cache_key
-        if made == self._default:
-            return self._key
-        return replace(self._key, make_cache_key=made)
-
-    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not self._is_async:
-            return self._called(Invocation(args, kwargs, partial(self.function, *args, **kwargs)))
+    def _called_async(self, call: Invocation) -> Any:
         if _is_in_loop():
-            return self._awaited(args, kwargs)
+            return off_loop(partial(self._called_for_loop, call))
         run = self._state_of().app.ensure_sync(self.function)
-        return self._called(Invocation(args, kwargs, partial(run, *args, **kwargs)))
+        return self._called(call._replace(function=run))
 
-    def _awaited(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Any]:
-        make = partial(self.function, *args, **kwargs)
+    def _called_for_loop(self, call: Invocation, compute: Compute) -> Any:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return compute(partial(self.function, *args, **kwargs))
 
-        def called(compute: Compute) -> Any:
-            return self._called(Invocation(args, kwargs, lambda: compute(make)))
-
-        return off_loop(called)
+        return self._called(call._replace(function=run))
 
     def _called(self, call: Invocation) -> Any:
         state = self._state_of()
-        conditions = self.options.conditions
-        if not state.is_enabled or conditions.leaves_out(self.function, call.args, call.kwargs):
+        options = self.options
+        if not state.is_enabled or (
+            not options.is_plain
+            and options.conditions.leaves_out(self.function, call.args, call.kwargs)
+        ):
             return call.run()
-        role = self._role(state) if has_request_context() else Role.NONE
-        if role is Role.NONE:
-            return self._as_function(state, call)
-        return self._as_view(state, role, call)
+        if has_request_context():
+            current: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - of a proxy
+            role = self._role(state, current)
+            if role is not Role.NONE:
+                return self._as_view(state, current, role, call)
+        return self._as_function(state, call)
 
-    def _role(self, state: State) -> Role:
-        view = state.app.view_functions.get(request.endpoint or "")
-        if view is None:
+    def _role(self, state: State, current: Request) -> Role:
+        if current.url_rule is None:
             return Role.NONE
+        view = state.app.view_functions.get(current.url_rule.endpoint)
         if view is self.wrapper:
             return Role.VIEW
         role = self._roles.get(view)
@@ -187,24 +233,27 @@ class Cached:
             role = self._roles[view] = role_of(view, self.wrapper)
         return role
 
-    def _as_view(self, state: State, role: Role, call: Invocation) -> Any:
-        current = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    def _as_view(self, state: State, current: Request, role: Role, call: Invocation) -> Any:
         method = current.method
         if method not in self.options.rules.methods:
-            return pass_by("method", call.run)
-        key = self._key_now().of_call(state, call.args, call.kwargs)
+            return pass_by("method", call)
+        template = self.manner.template
+        if template and not state.settings.source_check:
+            key = template % current.path
+        else:
+            key = self.key.of_call(state, call.args, call.kwargs)
         if method not in _SAFE:
             key = of_method(key, method)
         return Visit(self, state, current, call, role=role, key=key).answer()
 
     def _as_function(self, state: State, call: Invocation) -> Any:
-        key_now = self._key_now()
+        key_now = self.key
         if key_now.is_of_path and has_request_context() and request.method not in _SAFE:
             return call.run()
         return _Call(self, state, key_now.of_call(state, call.args, call.kwargs), call).result()
 
 
-class _Call:
+class _Call(Making):
     """A call of a function that is no view."""
 
     def __init__(self, cached: Cached, state: State, key: str, call: Invocation) -> None:
@@ -216,35 +265,33 @@ class _Call:
         self._made: Any = None
 
     def result(self) -> Any:
+        """What it gives, or gave."""
         conditions = self._cached.options.conditions
         is_forced = conditions.forces(self._call.args, self._call.kwargs)
-        making = Making(self._make)
-        stored = self._fetched(making, is_forced=is_forced)
-        if making.has_run:
-            self._signal(is_hit=False)
-            return self._made
-        entry = entry_in(stored)
-        name = self._cached.name_in_entries
-        if (
-            entry is None
-            or entry.kind != VALUE
-            or entry.name != name
-            or conditions.is_stale(entry.content, self._call.args, self._call.kwargs)
-        ):
-            making = Making(self._make)
-            self._fetched(making, is_forced=True)
-            self._signal(is_hit=False)
-            return self._made
-        self._signal(is_hit=True)
-        return entry.content
+        stored = self._fetched(is_forced=is_forced)
+        if not self.has_run:
+            entry = entry_in(stored)
+            if entry is not None and self._is_good(entry):
+                self._signal(is_hit=True)
+                return entry.content
+            self._fetched(is_forced=True)
+        self._signal(is_hit=False)
+        return self._made
 
-    def _fetched(self, making: Making, *, is_forced: bool) -> Any:
+    def _is_good(self, entry: Entry) -> bool:
+        if entry.kind != VALUE or entry.name != self._cached.name:
+            return False
+        conditions = self._cached.options.conditions
+        return not conditions.is_stale(entry.content, self._call.args, self._call.kwargs)
+
+    def _fetched(self, *, is_forced: bool) -> Any:
         fill = self._space.refill if is_forced else self._space.get_or_set
         ttl = seconds_of(self._cached.timeout, self._state.default_ttl)
         options, passes = self._cached.options.fill, self._state.passes
-        return fetched(fill, self._key, making, ttl=ttl, options=options, passes=passes)
+        return fetched(fill, self._key, self, ttl=ttl, options=options, passes=passes)
 
-    def _make(self) -> Any:
+    def make(self) -> Any:
+        """Call the function."""
         with nullcontext() if has_app_context() else self._state.app.app_context():
             result = self._made = joined_if_generator(self._call.run())
         options = self._cached.options
@@ -253,7 +300,7 @@ class _Call:
         if not options.conditions.keeps(result):
             raise Unkept("response_filter")
         self._state.check(result, self._cached.function)
-        name, now = self._cached.name_in_entries, self._state.now()
+        name, now = self._cached.name, self._state.now()
         return Entry(VALUE, result, name, now, -1).stored()
 
     def _signal(self, *, is_hit: bool) -> None:

@@ -26,14 +26,18 @@ class Invocation(NamedTuple):
     """A call of a decorated function.
 
     Attributes:
+        function: that is called.
         args: positional arguments.
         kwargs: keyword arguments.
-        run: makes the call.
     """
 
+    function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    run: Callable[[], Any]
+
+    def run(self) -> Any:
+        """Make the call."""
+        return self.function(*self.args, **self.kwargs)
 
 
 @dataclass(frozen=True, eq=False)

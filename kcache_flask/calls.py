@@ -174,7 +174,10 @@ class Calls:
         Raises:
             RuntimeError: there is no app, or it was not initialised.
         """
-        app = current_app or self._last()
+        try:
+            app: Flask | None = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - of a proxy
+        except RuntimeError:
+            app = self._last()
         if app is None:
             raise RuntimeError("this cache has no app yet: call cache.init_app(app) first")
         states = app.extensions.get(EXTENSION)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar, Unpack
-from weakref import ref
+from weakref import WeakSet, ref
 
 from flask import Flask
 
@@ -13,6 +13,7 @@ from kcache import ConfigurationError
 from kcache.policy import FillOptions, policy_of
 from kcache_flask.cached_view import Cached, ViewOptions
 from kcache_flask.calls import Calls, no_app
+from kcache_flask.cli import add_commands
 from kcache_flask.conditions import Conditions
 from kcache_flask.config import settings_of
 from kcache_flask.http import CACHEABLE, Rules
@@ -40,6 +41,10 @@ class Cache(Calls):
         with_jinja2_ext: whether templates have the `{% cache %}` tag.
         config: goes before what `app.config` says: see `docs/flask.md` for the keys.
 
+    Attributes:
+        decorated: the functions that it has decorated, as far as they are still there, for
+            `flask kcache doctor`.
+
     Raises:
         ConfigurationError: the configuration cannot be used.
 
@@ -65,6 +70,7 @@ class Cache(Calls):
         self.with_jinja2_ext = with_jinja2_ext
         self.config = _checked(config)
         self._last = no_app
+        self.decorated: WeakSet[Cached | Memoized] = WeakSet()
         if app is not None:
             self.init_app(app)
 
@@ -87,6 +93,7 @@ class Cache(Calls):
         self._last = ref(app)
         if self.with_jinja2_ext:
             add_tag(app, self)
+        add_commands(app)
 
     def cached(  # noqa: PLR0917 - as in Flask-Caching
         self,
@@ -173,7 +180,9 @@ class Cache(Calls):
                 source_check,
                 make_cache_key,
             )
-            made: Callable[P, R] = Cached(self.state, function, key, timeout, view_options).wrapper
+            cached = Cached(self.state, function, key, timeout, view_options)
+            self.decorated.add(cached)
+            made: Callable[P, R] = cached.wrapper
             return made
 
         return decorate
@@ -230,7 +239,9 @@ class Cache(Calls):
 
         def decorate(function: Callable[P, R]) -> Callable[P, R]:
             _check_function("memoize", function)
-            made: Callable[P, R] = Memoized(self.state, function, timeout, memoize_options).wrapper
+            memoized = Memoized(self.state, function, timeout, memoize_options)
+            self.decorated.add(memoized)
+            made: Callable[P, R] = memoized.wrapper
             return made
 
         return decorate

@@ -9,7 +9,7 @@ from typing import Any
 from kcache import NodeError
 from kcache_flask.recent import Recent
 
-__all__ = ["Making", "Unkept", "fetched"]
+__all__ = ["Maker", "Making", "Unkept", "fetched"]
 
 
 class Unkept(Exception):  # noqa: N818 - it is a result, on its way out of a fill
@@ -29,30 +29,27 @@ class Unkept(Exception):  # noqa: N818 - it is a result, on its way out of a fil
 class Making:
     """The computation of one caller.
 
-    Args:
-        make: computes what is stored. It leaves what the caller is given wherever it likes.
-
     Attributes:
         has_run: whether it was this caller who computed.
         unkept: why the result is not stored; None if it is, or was not computed here.
     """
 
-    __slots__ = ("_make", "has_run", "unkept")
+    has_run: bool = False
+    unkept: Unkept | None = None
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
-        self.has_run = False
-        self.unkept: Unkept | None = None
-
-    def __call__(self) -> Any:
-        """Compute; what is stored.
+    def make(self) -> Any:
+        """Compute what is stored, and leave what the caller is given where that finds it.
 
         Raises:
-            Unkept: nothing is.
+            Unkept: nothing is stored.
         """
+        raise NotImplementedError
+
+    def __call__(self) -> Any:
+        """The same, noted."""
         self.has_run = True
         try:
-            return self._make()
+            return self.make()
         except Unkept as error:
             self.unkept = error
             raise
@@ -61,6 +58,21 @@ class Making:
         """Compute for this caller only."""
         with suppress(Unkept):
             self()
+
+
+class Maker(Making):
+    """A computation by a function.
+
+    Args:
+        make: computes.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    def make(self) -> Any:
+        """What the function gives."""
+        return self._make()
 
 
 def fetched(

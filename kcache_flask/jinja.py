@@ -14,7 +14,7 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from markupsafe import Markup
 
-from kcache_flask.fetch import Making, fetched
+from kcache_flask.fetch import Maker, fetched
 from kcache_flask.keys import make_template_fragment_key, names_of
 from kcache_flask.timeouts import Timeout, seconds_of
 
@@ -85,7 +85,7 @@ def _filled(state: Any, space: Any, key: str, ttl: float | None, caller: Callabl
         made.append(caller())
         return str(made[0])
 
-    making = Making(make)
+    making = Maker(make)
     found = fetched(space.get_or_set, key, making, ttl=ttl, options={}, passes=state.passes)
     return made[0] if made else Markup(found)  # noqa: S704 - it was, when it was stored
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -91,15 +91,13 @@ class Memoized:
 
             @functools.wraps(self.function)
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                make = partial(self.function, *args, **kwargs)
-                return await off_loop(partial(self._called_for_loop, args, kwargs, make))
+                return await off_loop(partial(self._called_for_loop, args, kwargs))
 
         else:
 
             @functools.wraps(self.function)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
-                run = partial(self.function, *args, **kwargs)
-                return self._called(Invocation(args, kwargs, run))
+                return self._called(Invocation(self.function, args, kwargs))
 
         made: Any = wrapper
         made.uncached = self.function
@@ -174,13 +172,12 @@ class Memoized:
         return (*own, f"{identity_of(args[0])}") if self._is_method and args else own
 
     def _called_for_loop(
-        self,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        make: Callable[[], Coroutine[Any, Any, Any]],
-        compute: Compute,
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], compute: Compute
     ) -> Any:
-        return self._called(Invocation(args, kwargs, lambda: compute(make)))
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return compute(partial(self.function, *args, **kwargs))
+
+        return self._called(Invocation(run, args, kwargs))
 
     def _called(self, call: Invocation) -> Any:
         state = self._state_of()
@@ -197,7 +194,7 @@ class Memoized:
         return _Call(self, state, space, key, call).result(is_forced=is_forced)
 
 
-class _Call:
+class _Call(Making):
     """A call of a memoized function."""
 
     def __init__(
@@ -211,23 +208,23 @@ class _Call:
         self._made: Any = None
 
     def result(self, *, is_forced: bool) -> Any:
-        making = Making(self._make)
-        found = self._fetched(making, is_forced=is_forced)
+        """What it gives, or gave."""
+        found = self._fetched(is_forced=is_forced)
         conditions = self._memoized.options.conditions
-        if not making.has_run and conditions.is_stale(found, self._call.args, self._call.kwargs):
-            making = Making(self._make)
-            self._fetched(making, is_forced=True)
+        if not self.has_run and conditions.is_stale(found, self._call.args, self._call.kwargs):
+            self._fetched(is_forced=True)
         if self._state.has_signals:
-            self._signal(is_hit=not making.has_run)
-        return self._made if making.has_run else found
+            self._signal(is_hit=not self.has_run)
+        return self._made if self.has_run else found
 
-    def _fetched(self, making: Making, *, is_forced: bool) -> Any:
+    def _fetched(self, *, is_forced: bool) -> Any:
         fill = self._space.refill if is_forced else self._space.get_or_set
         ttl = seconds_of(self._memoized.wrapper.cache_timeout, self._state.default_ttl)
         options, passes = self._memoized.options.fill, self._state.passes
-        return fetched(fill, self._key, making, ttl=ttl, options=options, passes=passes)
+        return fetched(fill, self._key, self, ttl=ttl, options=options, passes=passes)
 
-    def _make(self) -> Any:
+    def make(self) -> Any:
+        """Call the function."""
         with nullcontext() if has_app_context() else self._state.app.app_context():
             result = self._made = joined_if_generator(self._call.run())
         options = self._memoized.options

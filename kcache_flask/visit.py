@@ -22,8 +22,8 @@ from kcache_flask.answer import Described, Finish, finish, value_of
 from kcache_flask.cache_status import Forward, forward_status, hit_status
 from kcache_flask.called import Called, Invocation, call_view, kept_of
 from kcache_flask.conditional import etag_of
-from kcache_flask.entry import ABORT, VALUE, Entry, entry_in
-from kcache_flask.fetch import Making, Unkept, fetched
+from kcache_flask.entry import ABORT, VALUE, VIEW, Entry, entry_in
+from kcache_flask.fetch import Maker, Making, Unkept, fetched
 from kcache_flask.http import (
     Asked,
     shared_lifetime,
@@ -58,8 +58,8 @@ class _Behind:
         self.unkept = Unkept("the view was not called")
 
 
-class Visit:
-    """A call of a view in a request.
+class Visit(Making):
+    """A call of a view in a request. It makes the first entry of a resource.
 
     Args:
         cached: the decorated view.
@@ -69,6 +69,9 @@ class Visit:
         role: of the view in the request.
         key: of the resource.
     """
+
+    _called: Called | None = None
+    _entry: Entry | None = None
 
     def __init__(
         self,
@@ -80,61 +83,60 @@ class Visit:
         role: Role,
         key: str,
     ) -> None:
+        # As few as can be: there is one of these for each request.
         self._cached = cached
         self._options = cached.options
+        self._manner = cached.manner
         self._state = state
         self._environ = request.environ
-        self._method = request.method
         self._role = role
         self._key = key
         self._call = call
-        self._space = state.space(cached.options.names)
-        self._rules = cached.rules
-        self._called: Called | None = None
-        self._entry: Entry | None = None
+        self._space = state.space(self._options.names)
 
     def answer(self) -> Any:
         """What the view gives, or gave."""
-        behind = self._environ.get(_BEHIND)
-        if behind is not None and behind.cached is self._cached:
-            return self._answer_behind(behind)
-        wish = self._wish() if self._options.honours_request else None
+        environ, options = self._environ, self._options
+        if _BEHIND in environ and environ[_BEHIND].cached is self._cached:
+            return self._answer_behind(environ[_BEHIND])
+        if options.is_plain and environ["REQUEST_METHOD"] == "GET":
+            return self._found_or_made()
+        wish = wish_of(self._asked()) if options.honours_request else None
         if wish == "no-store":
-            return pass_by("request", self._call.run)
-        if self._method == "HEAD":
+            return pass_by("request", self._call)
+        if environ["REQUEST_METHOD"] == "HEAD":
             return self._looked()
-        if wish == "no-cache" or self._options.conditions.forces(
-            self._call.args, self._call.kwargs
-        ):
+        if wish == "no-cache" or options.conditions.forces(self._call.args, self._call.kwargs):
             return self._forced("request" if wish else "bypass")
         return self._found_or_made()
 
     # Finding.
 
     def _found_or_made(self) -> Any:
-        making = Making(self._make_first)
-        stored = self._fetched(self._space.get_or_set, self._key, making)
-        if making.has_run:
-            return self._made(making, stored, "uri-miss")
+        stored = self._fetched(self._space.get_or_set, self._key, self)
+        if self.has_run:
+            return self._made(self, stored, "uri-miss")
         first = self._own(entry_in(stored))
         if first is None:
             return self._forced("miss")
         variant = self._variant(first.names)
         if variant == first.variant:
+            if self._options.is_plain and "HTTP_AUTHORIZATION" not in self._environ:
+                return self._hit(first)
             return self._given(first, self._key, self._make_first)
         key = self._variant_key(first, variant)
         make = partial(self._make_variant, first)
-        making = Making(make)
+        making: Making = Maker(make)
         stored = self._fetched(self._space.get_or_set, key, making)
         if making.has_run:
             return self._made(making, stored, "vary-miss")
         entry = self._own(entry_in(stored))
-        return pass_by("miss", self._call.run) if entry is None else self._given(entry, key, make)
+        return pass_by("miss", self._call) if entry is None else self._given(entry, key, make)
 
     def _given(self, entry: Entry, key: str, make: Callable[[], Any]) -> Any:
         """Answer with an entry, if it may be."""
-        if self._is_authorized() and not entry.is_public:
-            return pass_by("bypass", self._call.run)
+        if not entry.is_public and self._is_authorized():
+            return pass_by("bypass", self._call)
         conditions = self._options.conditions
         if conditions.judges_age:
             value = value_of(self._state.app, entry)
@@ -154,7 +156,7 @@ class Visit:
         return self._refilled(self._key, partial(self._make_first, token), reason)
 
     def _refilled(self, key: str, make: Callable[[], Any], reason: Forward) -> Any:
-        making = Making(make)
+        making: Making = Maker(make)
         return self._made(making, self._fetched(self._space.refill, key, making), reason)
 
     def _looked(self) -> Any:
@@ -166,7 +168,7 @@ class Visit:
                 stored = self._space.get(self._variant_key(entry, variant))
                 entry = self._own(entry_in(stored))
         if entry is None or (self._is_authorized() and not entry.is_public):
-            return pass_by("miss", self._call.run)
+            return pass_by("miss", self._call)
         return self._hit(entry)
 
     def _fetched(self, fill: Callable[..., Any], key: str, making: Making) -> Any:
@@ -175,11 +177,15 @@ class Visit:
 
     def _own(self, entry: Entry | None) -> Entry | None:
         """The entry, unless it is of another function that happens to have the key."""
-        if entry is None or entry.kind == VALUE or entry.name != self._cached.name_in_entries:
+        if entry is None or entry.kind == VALUE or entry.name != self._manner.name:
             return None
         return entry
 
     # Making.
+
+    def make(self) -> Any:
+        """Make the first entry."""
+        return self._make_first()
 
     def _make_first(self, token: str | None = None) -> Any:
         """Call the view for the entry under the resource's own key."""
@@ -245,7 +251,7 @@ class Visit:
         """
         app, cached = self._state.app, self._cached
         called = self._called = call_view(app, self._call.run, self._environ)
-        about = kept_of(called, self._options.conditions, self._rules, self._asked())
+        about = kept_of(called, self._options.conditions, self._manner.rules, self._asked())
         self._state.check(about.content, cached.function)
         return called, about
 
@@ -254,7 +260,7 @@ class Visit:
         self._entry = Entry(
             about.kind,
             about.content,
-            self._cached.name_in_entries,
+            self._manner.name,
             self._state.now(),
             -1 if life is None else life,
             token,
@@ -282,7 +288,7 @@ class Visit:
     def _names(self, called: Called) -> frozenset[str]:
         """The headers of the request that select a variant of a response."""
         vary = None if called.response is None else called.response.headers.get("Vary")
-        return frozenset(vary_names(vary, self._rules)) - self._cached.covered
+        return frozenset(vary_names(vary, self._manner.rules)) - self._manner.covered
 
     def _learnt(self, names: frozenset[str]) -> frozenset[str]:
         """The headers that the resource has varied on."""
@@ -305,7 +311,7 @@ class Visit:
             # Somebody else did, while this one waited.
             entry = self._own(entry_in(stored))
             if entry is None or entry.variant != self._variant(entry.names):
-                return pass_by("miss", self._call.run)
+                return pass_by("miss", self._call)
             return self._hit(entry)
         unkept = making.unkept
         if unkept is not None and unkept.is_failure and stored is not None:
@@ -331,8 +337,11 @@ class Visit:
     def _hit(self, entry: Entry) -> Any:
         age = self._state.now() - entry.created
         ttl = float("inf") if entry.lifetime < 0 else entry.lifetime - age
+        if self._state.has_signals:
+            self._signal(is_hit=True)
+        if entry.kind == VIEW and self._role is Role.VIEW and type(entry.content) is str:
+            return self._text(entry, hit_status(ttl), age)
         end = self._end(entry, hit_status(ttl), age)
-        self._signal(is_hit=True)
         value = value_of(self._state.app, entry)
         if entry.kind == ABORT:
             after_this_request(partial(finish, end=end, environ=self._environ))
@@ -341,6 +350,20 @@ class Visit:
             return finish(self._state.app.make_response(value), end, self._environ)
         self._finish_later(end, is_kept=True)
         return value
+
+    def _text(self, entry: Entry, status: str, age: float) -> Response:
+        """The same headers as `finish` puts on any response, in the same order."""
+        options = self._options
+        pairs = [("Cache-Status", status), ("Age", str(int(age)) if age > 0 else "0")]
+        if options.cache_control:
+            pairs.append(("Cache-Control", options.cache_control))
+        if options.vary:
+            pairs.append(("Vary", ", ".join(options.vary)))
+        if options.is_marked:
+            pairs.append(("hit_cache", "True"))
+        if entry.etag:
+            pairs.append(("ETag", entry.etag))
+        return self._state.texts.response(entry.content, pairs, self._environ)
 
     def _end(self, entry: Entry | None, status: str, age: float | None) -> Finish:
         options = self._options
@@ -373,35 +396,34 @@ class Visit:
     def _asked(self) -> Asked:
         environ = self._environ
         return Asked(
-            self._method,
+            self._environ["REQUEST_METHOD"],
             "HTTP_AUTHORIZATION" in environ,
             environ.get("HTTP_CACHE_CONTROL"),
             environ.get("HTTP_PRAGMA"),
         )
 
-    def _wish(self) -> str | None:
-        return wish_of(self._asked())
-
     def _is_authorized(self) -> bool:
-        covers = self._rules.covers
-        return "HTTP_AUTHORIZATION" in self._environ and "authorization" not in covers
+        if "HTTP_AUTHORIZATION" not in self._environ:
+            return False
+        return "authorization" not in self._manner.rules.covers
 
     def _variant(self, names: str) -> str:
         environ = self._environ
         host = environ.get("HTTP_HOST")
         if host is None:
             host = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-        return variant_of(environ["wsgi.url_scheme"], host, tuple(names.split()), environ)
+        listed = tuple(names.split()) if names else ()
+        return variant_of(environ["wsgi.url_scheme"], host, listed, environ)
 
     def _variant_key(self, first: Entry, variant: str) -> str:
         of = f"{first.token}\n{variant}".encode(errors="surrogatepass")
         return f"{self._key}\x1f{blake2b(of, digest_size=_DIGEST_SIZE).hexdigest()}"
 
 
-def pass_by(reason: Forward, run: Callable[[], Any]) -> Any:
+def pass_by(reason: Forward, call: Invocation) -> Any:
     """Call a view, and keep nothing."""
     _tell(forward_status(reason, stored=False, detail=None))
-    return run()
+    return call.run()
 
 
 def _tell(status: str) -> None:
