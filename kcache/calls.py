@@ -323,7 +323,7 @@ class Calls:
         )
         self._account = Account((), core.journal)
         self._flows.unreadable = self._account.unreadable
-        self._fills = ManyFills(core, self._flows, self._account)
+        self._fills = ManyFills(core, self._flows, self._account, entries.codec)
         self._quick = PlainQuick(self._flows, router, core.transport.ends, entries)
 
     def _use_namespace(self, core: Core, path: Path, entries: Entries) -> Namespaced:
@@ -340,7 +340,7 @@ class Calls:
         self._core, self._router, self._flows = core, router, flows
         self._account = Account(path.names, core.journal)
         flows.unreadable = self._account.unreadable
-        self._fills = ManyFills(core, flows, self._account)
+        self._fills = ManyFills(core, flows, self._account, entries.codec)
         self._quick = NamespaceQuick(
             flows, router, core.transport.ends, entries, path=path, known=core.known
         )

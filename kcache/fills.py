@@ -30,6 +30,7 @@ from kcache.interruption import is_of_handler
 from kcache.namespaced import Namespaced
 from kcache.plain_filling import PlainFilling
 from kcache.policy import Policy, Task
+from kcache.protocols import Codec
 from kcache.refresher import Refresher
 from kcache.route import Key
 from kcache.sight import MARK_SIZE, Sight
@@ -43,6 +44,8 @@ _NONCE_SIZE = 8
 _SHORTEST, _LONGEST, _SHARE = 0.002, 0.05, 0.05
 _MOST_UNCLEAR = 5
 """So often in a row there may be neither an entry, nor a lease to be had, nor one of another."""
+_UNCHANGING: Final = frozenset({str, bytes, int, float, bool, type(None)})
+"""The types of values that many can have at once, since nobody can change them."""
 _FAILURE: Final = -1.0
 """The seconds of what stands for an exception; it is stale from the beginning."""
 
@@ -79,6 +82,7 @@ class Fills:
         core: the fleet.
         flows: of the place.
         account: of the place.
+        codec: of its values.
         chance: gives random numbers from 0 up to 1.
     """
 
@@ -87,6 +91,7 @@ class Fills:
         core: Core,
         flows: Namespaced | PlainFilling,
         account: Account,
+        codec: Codec,
         chance: Callable[[], float] = random,
     ) -> None:
         self._core = core
@@ -94,6 +99,7 @@ class Fills:
         # Leases of either kind are only handed on.
         self._flows: Any = flows
         self._account = account
+        self._codec = codec
         self._chance = chance
         self._flights = Flights()
         self._refresher = Refresher()
@@ -156,7 +162,7 @@ class Fills:
                 return value
             outcome = self._waited(job, holder, deadline)
             if isinstance(outcome, Landed):
-                return outcome.value
+                return outcome.give()
             if isinstance(outcome, Failed):
                 raise outcome.error
             unclear = unclear + 1 if holder is None else 0
@@ -277,8 +283,25 @@ class Fills:
         is_stored = self._do(self._stored(job, sight.lease, value, seconds))
         if is_forced and not is_stored:
             self._do(self._flows.drop(sight.lease))
-        self._flights.end(mark, Landed(value))
+        self._flights.end(mark, self._landed(mark, value))
         return value
+
+    def _landed(self, mark: bytes, value: Any) -> Landed | None:
+        """What those are given who wait in this process: each a value of its own, as of a hit.
+
+        None, if nobody waits; whoever comes at this very moment looks again.
+        """
+        flight = self._flights.find(mark)
+        if flight is None or not flight.is_joined:
+            return None
+        if type(value) in _UNCHANGING:
+            return Landed(lambda: value)
+        try:
+            data = self._codec.encode(value)
+        except EncodeError:
+            # There is no other one to be had.
+            return Landed(lambda: value)
+        return Landed(lambda: self._codec.decode(data))
 
     def _fell_back(self, job: Job, sight: Sight[Any], mark: bytes, error: Exception) -> bool:
         """Tell others of an exception; whether there is a value that is given in its place."""
@@ -294,8 +317,10 @@ class Fills:
         else:
             dates = Dates(-inf, _FAILURE, urandom(_NONCE_SIZE))
             self._do(self._filled(job.key, sight.lease, failure_of(error), error_ttl, dates))
-        landed = Landed(kept.value) if is_kept and kept is not None else Failed(error)
-        self._flights.end(mark, landed)
+        if is_kept and kept is not None:
+            self._flights.end(mark, self._landed(mark, kept.value))
+        else:
+            self._flights.end(mark, Failed(error))
         return is_kept
 
     def _stored(self, job: Job, lease: Any, value: Any, seconds: float) -> Flow[bool]:
@@ -379,30 +404,31 @@ class Fills:
         flight, is_new = self._flights.begin(holder)
         if not is_new:
             return flight.wait(deadline - monotonic())
-        outcome = None
+        value = MISSING
         try:
-            outcome = self._watched(job, holder, deadline)
+            value = self._watched(job, holder, deadline)
         finally:
-            self._flights.end(holder, outcome)
-        return outcome
+            landed = None if value is MISSING else self._landed(holder, value)
+            self._flights.end(holder, landed)
+        return None if value is MISSING else Landed(lambda: value)
 
-    def _watched(self, job: Job, holder: bytes, deadline: float) -> Landed | None:
-        """Look at a lease of another process until it is over."""
+    def _watched(self, job: Job, holder: bytes, deadline: float) -> Any:
+        """The value, when a lease of another process is over; MISSING if one has to look again."""
         begun = monotonic()
         while (now := monotonic()) < deadline:
             try:
                 flow = self._flows.sight(job.key, now=self._core.now())
                 sight = run(flow, self._transport)
             except NodeError:
-                return None
+                return MISSING
             value = self._current(job, sight.kept)
             if value is not MISSING:
-                return Landed(value)
+                return value
             if sight.holder != holder:
-                return None
+                return MISSING
             pause = min(max((now - begun) * _SHARE, _SHORTEST), _LONGEST)
             sleep(min(pause * (0.5 + self._chance()), max(deadline - now, 0)))
-        return None
+        return MISSING
 
 
 class _Unreachable(Exception):  # noqa: N818 - it never comes out

@@ -13,7 +13,6 @@ from kcache.entry import Marker
 from kcache.errors import NodeError
 from kcache.executor import run
 from kcache.fills import Fills, Job, LeftOut
-from kcache.flights import Landed
 from kcache.flow import MISSING, Flow, together
 from kcache.policy import Policy
 from kcache.route import Key
@@ -183,7 +182,8 @@ class ManyFills(Fills):
         self._tried(self._ended(each, values, seconds) for each in won)
         for each in won:
             if each.job.key in values:
-                self._flights.end(each.mark, Landed(values[each.job.key]))
+                landed = self._landed(each.mark, values[each.job.key])
+                self._flights.end(each.mark, landed)
         return {key: values[key] for key in wanted if key in values}
 
     def _ended(self, won: _Won, values: Mapping[Any, Any], seconds: float) -> Flow[Any]:

@@ -9,15 +9,20 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 __all__ = ["Failed", "Flight", "Flights", "Landed"]
 
 
 class Landed(NamedTuple):
-    """What came of a flight."""
+    """What came of a flight.
 
-    value: Any
+    Attributes:
+        give: gives each of those who wait a value of its own.
+    """
+
+    give: Callable[[], Any]
 
 
 class Failed(NamedTuple):
@@ -31,13 +36,15 @@ class Flight:
 
     Attributes:
         outcome: when it has ended; None if whoever waited must look again.
+        is_joined: whether somebody else has come to wait for it.
     """
 
-    __slots__ = ("_ended", "outcome")
+    __slots__ = ("_ended", "is_joined", "outcome")
 
     def __init__(self) -> None:
         self._ended = threading.Event()
         self.outcome: Landed | Failed | None = None
+        self.is_joined = False
 
     def end(self, outcome: Landed | Failed | None) -> None:
         """Wake those who wait."""
@@ -63,6 +70,7 @@ class Flights:
         """The flight of a mark, and whether it is a new one, which its beginner has to end."""
         flight = Flight()
         found = self._flights.setdefault(mark, flight)
+        found.is_joined = found is not flight or found.is_joined
         return found, found is flight
 
     def find(self, mark: bytes) -> Flight | None:

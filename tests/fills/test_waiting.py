@@ -44,6 +44,25 @@ def test_of_many_threads_one_computes(cache: Cache) -> None:
     assert compute.calls == 1
 
 
+def test_callers_who_wait_have_values_of_their_own(cache: Cache, other: Cache) -> None:
+    for waiting in (cache, other):
+        cache.delete("k")
+        compute = Computation({"n": [1]}, held=True)
+        leader = Caller(lambda compute=compute: cache.get_or_set("k", compute))
+        assert compute.has_begun()
+        callers = [
+            Caller(lambda waiting=waiting, compute=compute: waiting.get_or_set("k", compute))
+            for _ in range(4)
+        ]
+        assert all(caller.comes_to_wait() for caller in callers)
+        compute.let_go()
+        values = [caller.result() for caller in [leader, *callers]]
+        for number, value in enumerate(values):
+            assert value == {"n": [1]}
+            value["n"].append(number)
+        assert cache.get("k") == {"n": [1]}
+
+
 def test_of_many_processes_one_computes(cache: Cache, other: Cache) -> None:
     compute = Computation({"n": 1}, held=True)
     first = Caller(lambda: cache.get_or_set("k", compute))
