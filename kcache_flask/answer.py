@@ -1,38 +1,28 @@
-"""From what a view gives to an entry, and back to a response."""
+"""From what a view gives to what is stored of it, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask
-from flask.globals import request_ctx
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from kcache_flask.conditional import etag_of, is_not_modified
-from kcache_flask.entry import ABORT, PAGE, VIEW, Entry
-from kcache_flask.http import Answered, may_serve_authorized
+from kcache_flask.conditional import etag_of
+from kcache_flask.entry import ABORT, PAGE, VIEW, Entry, packed, unpacked
+from kcache_flask.fetch import Unkept
+from kcache_flask.http import may_serve_authorized
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as AnyResponse
+    from werkzeug.wrappers import Response
 
-__all__ = [
-    "Described",
-    "Finish",
-    "answered",
-    "described",
-    "finish",
-    "is_whole",
-    "value_of",
-]
-
-Sent = TypeVar("Sent", bound="AnyResponse")
+__all__ = ["Described", "described", "is_whole", "joined_header", "raw", "value_of"]
 
 _MOST_STREAMED = 16 * 1024 * 1024
 """Bytes of a stream that are held to be stored."""
 _SIMPLE = (str, bytes, int, dict, list)
-_FINE, _NOT_MODIFIED = 200, 304
+_FINE = 200
 
 
 class Described(NamedTuple):
@@ -49,28 +39,19 @@ class Described(NamedTuple):
 
     kind: int
     content: Any
-    is_public: bool
-    etag: str
-    last_modified: str
-    has_cache_control: bool
+    is_public: bool = False
+    etag: str = ""
+    last_modified: str = ""
+    has_cache_control: bool = False
 
 
-def answered(response: AnyResponse) -> Answered:
-    """What counts of a response where it is judged."""
-    headers = response.headers
-    # Not the property: to ask it is to read the session.
-    session = vars(request_ctx).get("_session", None)
-    uses_session = bool(getattr(session, "accessed", False) or getattr(session, "modified", False))
-    return Answered(
-        response.status_code,
-        _joined(headers.getlist("Cache-Control")),
-        _joined(headers.getlist("Vary")),
-        "Set-Cookie" in headers,
-        uses_session,
-    )
+def joined_header(response: Response, name: str) -> str | None:
+    """All lines of a header in one; None if there is none."""
+    values = response.headers.getlist(name)
+    return ", ".join(values) if values else None
 
 
-def is_whole(response: AnyResponse) -> bool:
+def is_whole(response: Response) -> bool:
     """Whether the body of a response is there, or can be had without end of memory or time.
 
     A stream is read, up to 16 MiB. What is larger goes on as a stream.
@@ -92,8 +73,12 @@ def is_whole(response: AnyResponse) -> bool:
     return True
 
 
-def described(result: Any, response: AnyResponse) -> Described:
-    """What is stored of what a view gave, and of the response that it makes."""
+def described(result: Any, response: Response) -> Described:
+    """What is stored of what a view gave, and of the response that it makes.
+
+    Raises:
+        Unkept: it cannot be given back as it is.
+    """
     headers = response.headers
     kind, content = _content(result, response)
     etag = ""
@@ -102,81 +87,37 @@ def described(result: Any, response: AnyResponse) -> Described:
     return Described(
         kind,
         content,
-        may_serve_authorized(headers.get("Cache-Control")),
+        may_serve_authorized(joined_header(response, "Cache-Control")),
         etag,
         headers.get("Last-Modified", ""),
         "Cache-Control" in headers,
     )
 
 
+def raw(result: Any) -> Described:
+    """What is stored of a result that makes no response by itself."""
+    return Described(VIEW, packed(result))
+
+
 def value_of(app: Flask, entry: Entry) -> Any:
-    """What a view gave, from its entry; an abort is an exception that can be raised."""
+    """What a function gave, from its entry; an abort is an exception that can be raised."""
     if entry.kind == PAGE:
         status, headers, body = entry.content
-        return app.response_class(body, status=status, headers=headers)
+        response = app.response_class(body, status=status)
+        # Exactly these: a response has headers of its own from the beginning.
+        response.headers = Headers(headers)
+        return response
     if entry.kind == ABORT:
-        return _revived(*entry.content)
-    return entry.content
+        status, description = entry.content
+        return default_exceptions[status](description)
+    return unpacked(entry.content)
 
 
-def _revived(status: int, description: str | None) -> HTTPException:
-    """An abort as it was."""
-    return default_exceptions[status](description)
-
-
-class Finish(NamedTuple):
-    """What is put on a response in the end.
-
-    Attributes:
-        etag: of the entry; empty for none.
-        last_modified: of the entry.
-        cache_status: the header.
-        age: in seconds; None if it was made just now.
-        cache_control: the header, where the response has none; empty for none.
-        vary: the headers that the decorator says it varies on.
-        is_marked: whether a hit is told by a header of its own.
-    """
-
-    etag: str
-    last_modified: str
-    cache_status: str
-    age: float | None
-    cache_control: str
-    vary: tuple[str, ...]
-    is_marked: bool
-
-
-def finish(response: Sent, end: Finish, environ: Mapping[str, Any]) -> Sent:
-    """Put the headers on a response, and make it a 304 for a client that has it already."""
-    headers = response.headers
-    headers["Cache-Status"] = end.cache_status
-    if end.age is not None:
-        headers["Age"] = str(max(int(end.age), 0))
-    if end.cache_control and "Cache-Control" not in headers:
-        headers["Cache-Control"] = end.cache_control
-    for name in end.vary:
-        response.vary.add(name)
-    if end.is_marked:
-        headers["hit_cache"] = "True"
-    if not end.etag and not end.last_modified:
-        return response
-    if end.etag and "ETag" not in headers:
-        headers["ETag"] = end.etag
-    none_match = environ.get("HTTP_IF_NONE_MATCH")
-    since = environ.get("HTTP_IF_MODIFIED_SINCE")
-    if none_match is None and since is None:
-        return response
-    etag, date = headers.get("ETag"), headers.get("Last-Modified")
-    if response.status_code == _FINE and is_not_modified(none_match, since, etag, date):
-        response.status_code = _NOT_MODIFIED
-    return response
-
-
-def _content(result: Any, response: AnyResponse) -> tuple[int, Any]:
+def _content(result: Any, response: Response) -> tuple[int, Any]:
     if isinstance(result, HTTPException):
         return _abort(result, response)
     if isinstance(result, str):
-        return VIEW, str(result)
+        return VIEW, packed(result) if hasattr(result, "__html__") else str(result)
     kind = type(result)
     if kind in (bytes, dict, list):
         return VIEW, result
@@ -185,18 +126,16 @@ def _content(result: Any, response: AnyResponse) -> tuple[int, Any]:
     return _page(response)
 
 
-def _abort(error: HTTPException, response: AnyResponse) -> tuple[int, Any]:
-    # What else an exception has, such as a response or the methods that are allowed, is in a page.
-    is_plain = type(error) is default_exceptions.get(error.code or 0) and not (
-        vars(error).keys() - {"description", "response", "code"} or error.response
-    )
-    return (ABORT, [error.code, error.description]) if is_plain else _page(response)
+def _abort(error: HTTPException, response: Response) -> tuple[int, Any]:
+    if error.code is None:
+        # It is a response, and no error handler is asked.
+        return _page(response)
+    has_more = vars(error).keys() - {"description", "response", "code"} or error.response
+    if type(error) is not default_exceptions.get(error.code) or has_more:
+        raise Unkept("an abort with more than a description")
+    return ABORT, [error.code, error.description]
 
 
-def _page(response: AnyResponse) -> tuple[int, Any]:
+def _page(response: Response) -> tuple[int, Any]:
     headers = [[name, value] for name, value in response.headers.items()]
     return PAGE, [response.status, headers, response.get_data()]
-
-
-def _joined(values: list[str]) -> str | None:
-    return ", ".join(values) if values else None

@@ -18,7 +18,7 @@ from flask.globals import request
 from kcache.off_loop import Compute, off_loop
 from kcache_flask.called import Invocation
 from kcache_flask.conditions import Conditions, joined_if_generator
-from kcache_flask.entry import VALUE, Entry, entry_in
+from kcache_flask.entry import NOTHING, VALUE, Entry, entry_in, packed, unpacked
 from kcache_flask.fetch import Making, Unkept, fetched
 from kcache_flask.http import Rules
 from kcache_flask.keys import joined
@@ -46,7 +46,7 @@ class ViewOptions:
         names: the namespace.
         rules: what may be stored.
         vary: headers that responses are said to vary on.
-        cache_control: for clients, where the view says nothing.
+        client_ttl: how long clients may keep a page without asking; None: they ask.
         cache_none: whether None is kept, too.
         honours_request: whether a request may have the view called.
         is_marked: whether a hit is told by a header of its own.
@@ -57,11 +57,15 @@ class ViewOptions:
     names: tuple[str, ...]
     rules: Rules
     vary: tuple[str, ...]
-    cache_control: str
+    client_ttl: float | None
     cache_none: bool
     honours_request: bool
     is_marked: bool
     fill: Mapping[str, Any]
+
+    def cache_control(self, age: float) -> str:
+        """The header for a page of this age. Clients count from when it was made."""
+        return "no-cache" if self.client_ttl is None else f"max-age={int(self.client_ttl + age)}"
 
     @property
     def keeps_stale(self) -> bool:
@@ -145,6 +149,7 @@ class Cached:
 
         made: Any = wrapper
         made.uncached = self.function
+        made.kcache_cached = self
         made.cache_timeout = timeout
         made.make_cache_key = self._default = self.make_cache_key
         self._manner = _manner_of(self.function, self._key, self.options.rules, self._default)
@@ -192,14 +197,25 @@ class Cached:
             **kwargs: of the function. `path` and `query_args` say which request, where there is
                 none: a path, and a query as a text, a mapping, or pairs.
         """
-        key = self.key.of(self._state_of(), self.wrapper, args, kwargs)
-        return joined(self.options.names, key)
+        return joined(self.options.names, self.keys(args, kwargs)[0])
+
+    def keys(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+        """The keys of a call in its namespace, for each path that the view has."""
+        return self.key.of(self._state_of(), self.wrapper, args, kwargs)
 
     def _called_async(self, call: Invocation) -> Any:
-        if _is_in_loop():
+        state = self._state_of()
+        if _is_in_loop() or not self._is_dispatched(state):
             return off_loop(partial(self._called_for_loop, call))
-        run = self._state_of().app.ensure_sync(self.function)
+        run = state.app.ensure_sync(self.function)
         return self._called(call._replace(function=run))
+
+    def _is_dispatched(self, state: State) -> bool:
+        """Whether it is Flask that calls, which wants a result."""
+        if not has_request_context():
+            return False
+        current: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - of a proxy
+        return self._role(state, current) in (Role.VIEW, Role.WITHIN)
 
     def _called_for_loop(self, call: Invocation, compute: Compute) -> Any:
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -218,9 +234,13 @@ class Cached:
         if has_request_context():
             current: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - of a proxy
             role = self._role(state, current)
-            if role is not Role.NONE:
+            if role is Role.VIEW or role is Role.WITHIN or self._is_unknown_view(role):
                 return self._as_view(state, current, role, call)
         return self._as_function(state, call)
+
+    def _is_unknown_view(self, role: Role) -> bool:
+        """Whether it has to be taken for a view, since it is told apart by the request's path."""
+        return role is Role.UNKNOWN and self.key.is_of_path
 
     def _role(self, state: State, current: Request) -> Role:
         if current.url_rule is None:
@@ -236,7 +256,7 @@ class Cached:
     def _as_view(self, state: State, current: Request, role: Role, call: Invocation) -> Any:
         method = current.method
         if method not in self.options.rules.methods:
-            return pass_by("method", call)
+            return pass_by("method", call, role)
         template = self.manner.template
         if template and not state.settings.source_check:
             key = template % current.path
@@ -262,46 +282,53 @@ class _Call(Making):
         self._key = key
         self._call = call
         self._space = state.space(cached.options.names)
-        self._made: Any = None
+        self._made: Any = NOTHING
 
     def result(self) -> Any:
         """What it gives, or gave."""
         conditions = self._cached.options.conditions
         is_forced = conditions.forces(self._call.args, self._call.kwargs)
-        stored = self._fetched(is_forced=is_forced)
+        entry = self._fetched(is_forced=is_forced)
         if not self.has_run:
-            entry = entry_in(stored)
             if entry is not None and self._is_good(entry):
                 self._signal(is_hit=True)
-                return entry.content
+                return unpacked(entry.content)
             self._fetched(is_forced=True)
         self._signal(is_hit=False)
+        if self._made is NOTHING and entry is not None:
+            # It failed, and what is stale stands for it.
+            return unpacked(entry.content)
         return self._made
 
     def _is_good(self, entry: Entry) -> bool:
-        if entry.kind != VALUE or entry.name != self._cached.name:
+        if entry.kind != VALUE or entry.variant != self._cached.name:
             return False
+        value = unpacked(entry.content)
         conditions = self._cached.options.conditions
-        return not conditions.is_stale(entry.content, self._call.args, self._call.kwargs)
+        return not conditions.is_stale(value, self._call.args, self._call.kwargs)
 
-    def _fetched(self, *, is_forced: bool) -> Any:
+    def _fetched(self, *, is_forced: bool) -> Entry | None:
         fill = self._space.refill if is_forced else self._space.get_or_set
         ttl = seconds_of(self._cached.timeout, self._state.default_ttl)
-        options, passes = self._cached.options.fill, self._state.passes
-        return fetched(fill, self._key, self, ttl=ttl, options=options, passes=passes)
+        options = self._cached.options
+        place = (options.names, self._key)
+        passes = self._state.passes
+        return entry_in(fetched(fill, place, self, ttl=ttl, options=options.fill, passes=passes))
 
     def make(self) -> Any:
         """Call the function."""
         with nullcontext() if has_app_context() else self._state.app.app_context():
-            result = self._made = joined_if_generator(self._call.run())
+            result = joined_if_generator(self._call.run())
+        self._made = result
         options = self._cached.options
         if result is None and not options.cache_none:
             raise Unkept("None")
         if not options.conditions.keeps(result):
             raise Unkept("response_filter")
-        self._state.check(result, self._cached.function)
+        stored = packed(result)
+        self._state.check(stored, self._cached.function)
         name, now = self._cached.name, self._state.now()
-        return Entry(VALUE, result, name, now, -1).stored()
+        return Entry(VALUE, stored, now, -1, variant=name).stored()
 
     def _signal(self, *, is_hit: bool) -> None:
         if self._state.has_signals:

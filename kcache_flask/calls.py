@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from kcache import Cache as CoreCache
 from kcache import Invalidation
 from kcache_flask.answer import value_of
-from kcache_flask.entry import entry_in
+from kcache_flask.entry import entry_in, shown
 from kcache_flask.state import EXTENSION, State
 from kcache_flask.timeouts import Timeout, seconds_of
 
@@ -141,6 +141,10 @@ class Calls:
         number: int | None = space.decr(rest, delta, **options)
         return number
 
+    def close(self) -> None:
+        """Close the idle connections, such as at the end of a test. A call after that opens new."""
+        self.state().cache.close()
+
     def namespace(self, *names: str) -> Namespace:
         """A namespace within the app's own, with the views, fragments and functions in it.
 
@@ -191,8 +195,10 @@ class Calls:
 
 def _shown(state: State, stored: Any) -> Any:
     """What the user sees of what is stored."""
-    entry = entry_in(stored) if type(stored) is list else None
-    return stored if entry is None else value_of(state.app, entry)
+    if type(stored) is not list:
+        return stored
+    entry = entry_in(stored)
+    return shown(stored) if entry is None else value_of(state.app, entry)
 
 
 def _by_space(state: State, keys: Iterable[str]) -> Iterable[tuple[Any, dict[str, str]]]:

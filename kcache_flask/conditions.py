@@ -74,8 +74,13 @@ class Conditions:
         return self._response_filter is None or bool(self._response_filter(result))
 
 
-def joined_if_generator(result: Any) -> Any:
-    """What a generator yields, which can be had but once: texts and bytes joined, else a list."""
+def joined_if_generator(result: Any, *, mixed: bool = False) -> Any:
+    """What a generator yields, which can be had but once: texts or bytes joined, else a list.
+
+    Args:
+        result: of a function; anything else stays as it is.
+        mixed: whether texts and bytes are joined to bytes, as in a response.
+    """
     if not inspect.isgenerator(result):
         return result
     parts: list[Any] = list(result)
@@ -83,6 +88,8 @@ def joined_if_generator(result: Any) -> Any:
         return "".join(parts)
     if all(isinstance(part, bytes) for part in parts):
         return b"".join(parts)
+    if mixed and all(isinstance(part, (str, bytes)) for part in parts):
+        return b"".join(part if isinstance(part, bytes) else part.encode() for part in parts)
     return parts
 
 

@@ -16,13 +16,21 @@ from kcache_flask.calls import Calls, no_app
 from kcache_flask.cli import add_commands
 from kcache_flask.conditions import Conditions
 from kcache_flask.config import settings_of
+from kcache_flask.finish import finish_last
 from kcache_flask.http import CACHEABLE, Rules
 from kcache_flask.jinja import add_tag
-from kcache_flask.keys import Names, names_of
+from kcache_flask.keys import Names, joined, names_of
 from kcache_flask.memoize import Memoized, MemoizeOptions
 from kcache_flask.state import EXTENSION, State
 from kcache_flask.timeouts import Timeout, seconds_of
-from kcache_flask.view_key import QueryArgs, QueryString, ViewKey, checked_query, of_method
+from kcache_flask.view_key import (
+    QueryArgs,
+    QueryString,
+    ViewKey,
+    checked_prefix,
+    checked_query,
+    of_method,
+)
 
 __all__ = ["Cache"]
 
@@ -91,6 +99,7 @@ class Cache(Calls):
         if old is not None:
             old.cache.close()
         self._last = ref(app)
+        finish_last(app)
         if self.with_jinja2_ext:
             add_tag(app, self)
         add_commands(app)
@@ -163,7 +172,7 @@ class Cache(Calls):
             names_of(namespace),
             rules,
             shown,
-            _cache_control(client_ttl),
+            None if client_ttl is None else seconds_of(client_ttl, None) or 0,
             cache_none,
             honour_request,
             bool(response_hit_indication),
@@ -174,7 +183,7 @@ class Cache(Calls):
             _check_function("cached", function)
             key = ViewKey(
                 function,
-                key_prefix,
+                checked_prefix(key_prefix),
                 checked_query(query_string),
                 hash_method,
                 source_check,
@@ -260,12 +269,29 @@ class Cache(Calls):
             path: of the request; or the view's arguments say it.
             query_args: of the request, where the query counts.
             **view_args: of the view.
+
+        Raises:
+            TypeError: the function is not cached.
+            BuildError: it has no URL with these arguments.
         """
-        key = f.make_cache_key(path=path, query_args=query_args, **view_args)  # type: ignore[attr-defined]
-        cached: Cached = f.make_cache_key.__self__  # type: ignore[attr-defined]
-        others = cached.options.rules.methods - {"GET", "HEAD"}
-        keys = [key, *(of_method(key, method) for method in sorted(others))]
-        return sum(map(self.delete, keys)) > 0
+        cached: Cached | None = getattr(f, "kcache_cached", None)
+        if cached is None:
+            raise TypeError(f"{f!r} is not cached: give the decorated function itself")
+        named = dict(view_args)
+        if path is not None:
+            named["path"] = path
+        if query_args is not None:
+            named["query_args"] = query_args
+        options = cached.options
+        others = options.rules.methods - {"GET", "HEAD"}
+        return (
+            sum(
+                self.delete(joined(options.names, each))
+                for key in cached.keys((), named)
+                for each in (key, *(of_method(key, method) for method in sorted(others)))
+            )
+            > 0
+        )
 
     def delete_memoized(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Drop results of a memoized function: of one call, of one instance, or all.
@@ -307,6 +333,11 @@ def _checked(config: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 
 def _check_function(decorator: str, function: Any) -> None:
+    if isinstance(function, (classmethod, staticmethod)):
+        kind = type(function).__name__
+        raise ConfigurationError(
+            f"{decorator} comes below @{kind}: write @{kind} first, @cache.{decorator}(...) second"
+        )
     if not callable(function):
         raise ConfigurationError(
             f"{decorator} decorates a function, not {function!r}: it is called first, as in "
@@ -318,11 +349,6 @@ def _several(name: str, given: Iterable[Any]) -> Iterable[Any]:
     if isinstance(given, str):
         raise ConfigurationError(f"{name} is a list, not {given!r}: give [{given!r}]")
     return given
-
-
-def _cache_control(client_ttl: Timeout) -> str:
-    seconds = seconds_of(client_ttl, None) if client_ttl else None
-    return "no-cache" if seconds is None else f"max-age={int(seconds)}"
 
 
 def _memoized(function: Callable[..., Any]) -> Memoized:

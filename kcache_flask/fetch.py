@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
+from threading import get_ident
 from typing import Any
 
 from kcache import NodeError
@@ -30,10 +32,13 @@ class Making:
     """The computation of one caller.
 
     Attributes:
+        caller: the thread that waits for it now; 0 for none. Whoever else calls it, or later,
+            renews what is stale behind a caller that has been answered.
         has_run: whether it was this caller who computed.
         unkept: why the result is not stored; None if it is, or was not computed here.
     """
 
+    caller: int = 0
     has_run: bool = False
     unkept: Unkept | None = None
 
@@ -45,8 +50,20 @@ class Making:
         """
         raise NotImplementedError
 
+    def renew(self) -> Any:
+        """Compute what is stored, behind the caller.
+
+        Raises:
+            Unkept: nothing is stored.
+        """
+        twin = copy(self)
+        twin.caller = get_ident()
+        return twin.make()
+
     def __call__(self) -> Any:
-        """The same, noted."""
+        """The one or the other, noted."""
+        if self.caller != get_ident():
+            return self.renew()
         self.has_run = True
         try:
             return self.make()
@@ -56,6 +73,7 @@ class Making:
 
     def run_alone(self) -> None:
         """Compute for this caller only."""
+        self.caller = get_ident()
         with suppress(Unkept):
             self()
 
@@ -77,7 +95,7 @@ class Maker(Making):
 
 def fetched(
     fill: Callable[..., Any],
-    key: str,
+    place: tuple[tuple[str, ...], str],
     making: Making,
     *,
     ttl: Any,
@@ -88,27 +106,32 @@ def fetched(
 
     Args:
         fill: `get_or_set` or `refill` of where the key is.
-        key: of the entry.
+        place: the namespace and the key.
         making: makes it.
         ttl: of what is made: seconds, or a function of it.
         options: of fills.
         passes: keys that nobody waits for.
     """
-    if passes.get(key):
+    if passes.get(place):
         # The one before could not be stored, and so will this one.
         options = {**options, "wait": 0}
+    making.caller = get_ident()
     try:
-        stored = fill(key, making, ttl, **options)
+        stored = fill(place[1], making, ttl, **options)
     except Unkept as error:
-        passes.put(key, value=True)
+        passes.put(place, value=True)
         if making.unkept is not error:
             # It was made for somebody else.
             making.run_alone()
         return None
     except NodeError:
-        if not making.has_run:
-            making.run_alone()
+        if making.has_run:
+            # It is not the node of this cache.
+            raise
+        making.run_alone()
         return None
+    finally:
+        making.caller = 0
     if making.has_run and making.unkept is None:
-        passes.drop(key)
+        passes.drop(place)
     return stored

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 from flask import has_app_context
 
 from kcache import Arguments, EncodeError, Invalidation
+from kcache.defined import register
 from kcache.off_loop import Compute, off_loop
 from kcache_flask.called import Invocation
 from kcache_flask.conditions import Conditions, joined_if_generator
+from kcache_flask.entry import NOTHING, packed, unpacked
 from kcache_flask.fetch import Making, Unkept, fetched
 from kcache_flask.identity import identity_of
 from kcache_flask.keys import joined
 from kcache_flask.timeouts import Timeout, seconds_of
+from kcache_flask.view_key import source_of
 
 if TYPE_CHECKING:
     from kcache_flask.state import State
@@ -84,6 +87,7 @@ class Memoized:
         self._name = options.make_name(name) if options.make_name is not None else name
         ignore = (*options.ignore, "self") if self._is_method else options.ignore
         self._arguments = Arguments(function, name, ignore=ignore, identify=identity_of)
+        self._registered: State | None = None
         self.wrapper = self._wrapper(timeout)
 
     def _wrapper(self, timeout: Timeout) -> Any:
@@ -117,6 +121,12 @@ class Memoized:
         """
         state = self._state_of()
         return joined(self._path(state, args), self._arguments.key(args, kwargs))
+
+    def _register(self, state: State) -> None:
+        """Warn of another function under this name."""
+        self._registered = state
+        if state.is_enabled:
+            register(state, self._own_path(state), self.function, (None, self.options.ignore, None))
 
     def delete_all(self) -> None:
         """Drop all results."""
@@ -181,47 +191,52 @@ class Memoized:
 
     def _called(self, call: Invocation) -> Any:
         state = self._state_of()
+        if state is not self._registered:
+            self._register(state)
         conditions = self.options.conditions
         if not state.is_enabled or conditions.leaves_out(self.function, call.args, call.kwargs):
             return call.run()
         try:
             key = self._arguments.key(call.args, call.kwargs)
-            space = state.space(self._path(state, call.args))
+            names = self._path(state, call.args)
         except EncodeError as error:
             state.warn(self.function, f"is not memoized: {error}")
             return call.run()
         is_forced = conditions.forces(call.args, call.kwargs)
-        return _Call(self, state, space, key, call).result(is_forced=is_forced)
+        return _Call(self, state, names, key, call).result(is_forced=is_forced)
 
 
 class _Call(Making):
     """A call of a memoized function."""
 
     def __init__(
-        self, memoized: Memoized, state: State, space: Any, key: str, call: Invocation
+        self, memoized: Memoized, state: State, names: tuple[str, ...], key: str, call: Invocation
     ) -> None:
         self._memoized = memoized
         self._state = state
-        self._space = space
+        self._names = names
+        self._space = state.space(names)
         self._key = key
         self._call = call
-        self._made: Any = None
+        self._made: Any = NOTHING
 
     def result(self, *, is_forced: bool) -> Any:
         """What it gives, or gave."""
-        found = self._fetched(is_forced=is_forced)
+        found = unpacked(self._fetched(is_forced=is_forced))
         conditions = self._memoized.options.conditions
         if not self.has_run and conditions.is_stale(found, self._call.args, self._call.kwargs):
             self._fetched(is_forced=True)
         if self._state.has_signals:
             self._signal(is_hit=not self.has_run)
-        return self._made if self.has_run else found
+        # Where it failed, what is stale stands for it.
+        return found if self._made is NOTHING else self._made
 
     def _fetched(self, *, is_forced: bool) -> Any:
         fill = self._space.refill if is_forced else self._space.get_or_set
         ttl = seconds_of(self._memoized.wrapper.cache_timeout, self._state.default_ttl)
         options, passes = self._memoized.options.fill, self._state.passes
-        return fetched(fill, self._key, self, ttl=ttl, options=options, passes=passes)
+        place = (self._names, self._key)
+        return fetched(fill, place, self, ttl=ttl, options=options, passes=passes)
 
     def make(self) -> Any:
         """Call the function."""
@@ -232,8 +247,9 @@ class _Call(Making):
             raise Unkept("None")
         if not options.conditions.keeps(result):
             raise Unkept("response_filter")
-        self._state.check(result, self._memoized.function)
-        return result
+        stored = packed(result)
+        self._state.check(stored, self._memoized.function)
+        return stored
 
     def _signal(self, *, is_hit: bool) -> None:
         memoized = self._memoized
@@ -248,4 +264,4 @@ class _Call(Making):
 
 @functools.lru_cache(1024)
 def _source_of(function: Callable[..., Any]) -> str:
-    return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
+    return hashlib.sha256(source_of(function).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from math import inf
 from time import monotonic
 from typing import Generic, TypeVar
@@ -25,9 +25,9 @@ class Recent(Generic[T]):
     def __init__(self, seconds: float = inf, clock: Callable[[], float] = monotonic) -> None:
         self._seconds = seconds
         self._clock = clock
-        self._known: dict[str, tuple[float, T]] = {}
+        self._known: dict[Hashable, tuple[float, T]] = {}
 
-    def get(self, key: str) -> T | None:
+    def get(self, key: Hashable) -> T | None:
         """The value of a key; None if there is none."""
         # Of an empty one it is asked in every call.
         found = self._known.get(key) if self._known else None
@@ -38,13 +38,13 @@ class Recent(Generic[T]):
         self._known.pop(key, None)
         return None
 
-    def put(self, key: str, value: T) -> None:
+    def put(self, key: Hashable, value: T) -> None:
         """Remember a value."""
         if len(self._known) >= _MOST:
             self._known.clear()
         self._known[key] = (self._clock() + self._seconds, value)
 
-    def drop(self, key: str) -> None:
+    def drop(self, key: Hashable) -> None:
         """Forget a key."""
         if self._known:
             self._known.pop(key, None)

@@ -8,8 +8,9 @@ from enum import Enum
 from typing import Any
 
 from flask import Flask
+from flask.views import MethodView
 
-__all__ = ["Role", "endpoint_of", "role_of"]
+__all__ = ["Role", "endpoints_of", "role_of"]
 
 _DEEPEST = 50
 
@@ -21,8 +22,10 @@ class Role(Enum):
     """What it gives is made into the response."""
     WITHIN = "within"
     """Other decorators are around it, and have a say in the response."""
+    UNKNOWN = "unknown"
+    """It is called by the view, or is behind a decorator that does not say what it wraps."""
     NONE = "none"
-    """It is called by the view, or there is no request."""
+    """There is no request that a view answers."""
 
 
 def role_of(view: Callable[..., Any] | None, function: Callable[..., Any]) -> Role:
@@ -34,26 +37,30 @@ def role_of(view: Callable[..., Any] | None, function: Callable[..., Any]) -> Ro
         view: the function of the endpoint; None for none.
         function: the decorated function.
     """
-    if view is function:
+    if view is None:
+        return Role.NONE
+    if getattr(view, "__func__", view) is function:
         return Role.VIEW
     kind = getattr(view, "view_class", None)
-    if kind is not None and not getattr(kind, "decorators", None):
-        methods = _methods_of(kind)
-        if any(method is function for method in methods):
-            return Role.VIEW
-    return Role.WITHIN if _leads_to(view, function) else Role.NONE
+    if kind is not None and not hasattr(view, "__wrapped__") and _answers(kind, function):
+        return Role.VIEW
+    return Role.WITHIN if _leads_to(view, function) else Role.UNKNOWN
 
 
-def endpoint_of(app: Flask, function: Callable[..., Any]) -> str | None:
-    """The endpoint that a decorated function answers; None if there is none."""
-    return next(
-        (
-            endpoint
-            for endpoint, view in app.view_functions.items()
-            if role_of(view, function) is not Role.NONE
-        ),
-        None,
-    )
+def endpoints_of(app: Flask, function: Callable[..., Any]) -> list[str]:
+    """The endpoints that a decorated function answers."""
+    known = (Role.VIEW, Role.WITHIN)
+    views = app.view_functions.items()
+    return [endpoint for endpoint, view in views if role_of(view, function) in known]
+
+
+def _answers(kind: type, function: Callable[..., Any]) -> bool:
+    """Whether nothing is between a method of a view class and the response."""
+    if kind.dispatch_request is function:  # type: ignore[attr-defined]
+        return True
+    if kind.dispatch_request is not MethodView.dispatch_request:  # type: ignore[attr-defined]
+        return False
+    return any(method is function for method in _methods_of(kind))
 
 
 def _leads_to(view: Any, function: Callable[..., Any]) -> bool:
@@ -72,7 +79,8 @@ def _chain(start: Any) -> Iterator[Any]:
         if isinstance(step, functools.partial):
             step = step.func
         else:
-            step = getattr(step, "__wrapped__", None) or getattr(step, "__func__", None)
+            # Of a bound method the function comes first: it is that which wraps.
+            step = getattr(step, "__func__", None) or getattr(step, "__wrapped__", None)
 
 
 def _methods_of(kind: type) -> list[Any]:

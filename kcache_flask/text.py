@@ -7,18 +7,15 @@ own, or a handler has changed the response, all goes its usual way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response as BaseResponse
 
-from kcache_flask.conditional import is_not_modified
-
 __all__ = ["Texts"]
 
-_FINE, _NOT_MODIFIED = 200, 304
+_FINE = 200
 _SET_RIGHT = frozenset({"location", "content-location"})
 Pairs = list[tuple[str, str]]
 
@@ -42,13 +39,12 @@ class Texts:
         )
         self._shared = vars(template) if is_known and _knows_headers() else None
 
-    def response(self, text: str, pairs: Pairs, environ: Mapping[str, Any]) -> Response:
+    def response(self, text: str, pairs: Pairs) -> Response:
         """The response of a text.
 
         Args:
             text: that a view gave.
             pairs: the headers, but for Content-Type and Content-Length.
-            environ: of the request. A client that has it already is told so.
         """
         body = text.encode()
         bodies = [body]
@@ -62,10 +58,6 @@ class Texts:
             made.__dict__.update(self._shared)
             made.headers, made.response, made._on_close = headers, bodies, []  # noqa: SLF001
         made.kcache_body = bodies
-        if "HTTP_IF_NONE_MATCH" in environ:
-            etag = made.headers.get("ETag")
-            if is_not_modified(environ["HTTP_IF_NONE_MATCH"], None, etag, None):
-                made.status_code = _NOT_MODIFIED
         response: Response = made
         return response
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from flask import has_request_context, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BuildError
 
 from kcache import ConfigurationError, InvalidKey
-from kcache_flask.role import Role, endpoint_of, role_of
+from kcache_flask.role import endpoints_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -27,9 +27,11 @@ __all__ = [
     "QueryString",
     "ViewKey",
     "checked",
+    "checked_prefix",
     "checked_query",
     "ignore_query",
     "of_method",
+    "source_of",
 ]
 
 Pairs: TypeAlias = Iterable[tuple[str, str]]
@@ -105,8 +107,8 @@ class ViewKey:
         wrapper: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> str:
-        """The key of any call: `make_cache_key` of a decorated function.
+    ) -> list[str]:
+        """The keys of any call, one for each path that it has; at least one.
 
         Args:
             state: of the app.
@@ -114,65 +116,74 @@ class ViewKey:
             args: of the function.
             kwargs: of the function; `path` and `query_args` say which request, without one.
         """
-        path, query = kwargs.pop("path", None), kwargs.pop("query_args", None)
-        named = {**dict(zip(self._names(), args, strict=False)), **kwargs}
+        named = dict(kwargs)
+        path, query = self._path_in(named), named.pop("query_args", None)
+        named = {**dict(zip(self._names(), args, strict=False)), **named}
         if self.make_cache_key is not None:
-            make = self.make_cache_key
-            return self._own(state, wrapper, make, (path, query), (args, kwargs))
-        if path is None and self.is_of_path:
-            path, built = self._path_of(state.app, wrapper, named)
-            query = built if query is None and built else query
-        return self._text(state, path or "", query)
+            return [self._own(state.app, wrapper, (path, query), named)]
+        if path is not None or not self.is_of_path:
+            return [self._text(state, path or "", query)]
+        return [
+            self._text(state, each, built if query is None and built else query)
+            for each, built in self._places_of(state.app, wrapper, named)
+        ]
+
+    def _path_in(self, named: dict[str, Any]) -> str | None:
+        """The `path` of a request, taken out; an argument of the view may have this name, too."""
+        path = named.get("path")
+        if not isinstance(path, str) or ("path" in self._names() and not path.startswith("/")):
+            return None
+        del named["path"]
+        return path
 
     def _own(
         self,
-        state: State,
+        app: Flask,
         wrapper: Callable[..., Any],
-        make: Callable[..., Any],
         place: tuple[str | None, QueryArgs | None],
-        call: tuple[tuple[Any, ...], dict[str, Any]],
+        named: dict[str, Any],
     ) -> str:
         """What the user's function gives: in this request, or in one like that which is named."""
-        (path, query), (args, kwargs) = place, call
-        if path is None and query is None and has_request_context():
-            return checked(make(*args, **kwargs))
+        path, query = place
+        is_here = path is None and query is None and has_request_context()
+        if path is None and not is_here and endpoints_of(app, wrapper):
+            path = self._places_of(app, wrapper, named)[0][0]
         if path is None:
-            named = {**dict(zip(self._names(), args, strict=False)), **kwargs}
-            path, _ = self._path_of(state.app, wrapper, named)
+            return self._made(named)
         pairs = MultiDict(_pairs_of(query)) if query is not None else None
-        with state.app.test_request_context(path, query_string=pairs):
-            if not args and not kwargs:
-                kwargs = request.view_args or {}
-            return checked(make(*args, **kwargs))
+        with app.test_request_context(path, query_string=pairs):
+            return self._made(named or dict(request.view_args or {}))
 
-    def _path_of(
+    def _made(self, named: dict[str, Any]) -> str:
+        make = self.make_cache_key
+        if make is None:
+            raise ConfigurationError("there is no make_cache_key")
+        # As a method of nobody: who calls it from outside has no instance.
+        is_method = next(iter(inspect.signature(self.function).parameters), "") == "self"
+        takes_nothing = not inspect.signature(make).parameters
+        if takes_nothing:
+            return checked(make())
+        return checked(make(None, **named) if is_method else make(**named))
+
+    def _places_of(
         self, app: Flask, wrapper: Callable[..., Any], named: dict[str, Any]
-    ) -> tuple[str, str]:
-        """The path of a call, and the query, as `url_for` has it."""
-        in_request = has_request_context() and request.endpoint is not None
-        if in_request and named in ({}, request.view_args):
-            view = app.view_functions.get(request.endpoint or "")
-            if role_of(view, wrapper) is not Role.NONE:
-                return request.path, ""
-        url = self._url(app, endpoint_of(app, wrapper), named)
-        if url is not None:
-            path, _, query = url.partition("?")
-            return unquote(path), query
-        if has_request_context() and not named:
-            return request.path, ""
-        raise BuildError(self.function.__name__, named, None)
+    ) -> list[tuple[str, str]]:
+        """The paths of a call, and their queries, as `url_for` has them.
 
-    @staticmethod
-    def _url(app: Flask, endpoint: str | None, named: dict[str, Any]) -> str | None:
-        """The URL of a call, without host; None if it has none."""
-        if endpoint is None:
-            return None
-        values = dict(named)
-        app.inject_url_defaults(endpoint, values)
-        try:
-            return app.url_map.bind("localhost").build(endpoint, values)
-        except BuildError:
-            return None
+        Raises:
+            BuildError: it has none.
+        """
+        endpoints = endpoints_of(app, wrapper)
+        if has_request_context() and named in ({}, request.view_args):
+            is_view = request.endpoint in endpoints
+            if is_view or (not endpoints and not named):
+                return [(request.path, "")]
+        urls = [urlsplit(url) for each in endpoints if (url := _url(app, each, named))]
+        if not urls:
+            if has_request_context() and not named:
+                return [(request.path, "")]
+            raise BuildError(self.function.__name__, named, None)
+        return [(unquote(url.path), url.query) for url in urls]
 
     def _text(self, state: State, path: str, query: QueryArgs | None) -> str:
         prefix = self.key_prefix
@@ -186,7 +197,7 @@ class ViewKey:
         if counts:
             hashed.update(str(self._counting(query)).encode(errors="surrogatepass"))
         if source:
-            hashed.update(inspect.getsource(self.function).encode())
+            hashed.update(source_of(self.function).encode())
         return f"{key}{hashed.hexdigest()}"
 
     def _counting(self, query: QueryArgs | None) -> tuple[tuple[str, str], ...]:
@@ -214,6 +225,41 @@ class ViewKey:
             if each.kind is single
         ]
         return names[1:] if names[:1] == ["self"] else names
+
+
+def _url(app: Flask, endpoint: str, named: dict[str, Any]) -> str | None:
+    """The URL of a call; None if it has none."""
+    values = dict(named)
+    app.inject_url_defaults(endpoint, values)
+    try:
+        return app.url_map.bind("localhost").build(endpoint, values)
+    except BuildError:
+        return None
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """The source of a function; where there is none to be had, what stands for it."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        return f"{code.co_code!r}{code.co_consts!r}" if code is not None else ""
+
+
+def checked_prefix(prefix: str | Callable[[], str]) -> str | Callable[[], str]:
+    """What `key_prefix=` may be.
+
+    Raises:
+        ConfigurationError: a text in which more than %s is a format.
+    """
+    if isinstance(prefix, str) and "%s" in prefix:
+        try:
+            prefix % "path"
+        except (TypeError, ValueError):
+            raise ConfigurationError(
+                f"key_prefix {prefix!r} has one %s, for the path; any other % is written %%"
+            ) from None
+    return prefix
 
 
 def of_method(key: str, method: str) -> str:
@@ -254,4 +300,8 @@ def _pairs_of(query: QueryArgs) -> list[tuple[str, str]]:
     if isinstance(query, MultiDict):
         return [(name, str(value)) for name, value in query.items(multi=True)]
     pairs = query.items() if isinstance(query, Mapping) else query
-    return [(name, str(value)) for name, value in pairs]
+    return [
+        (name, str(each))
+        for name, value in pairs
+        for each in (value if isinstance(value, (list, tuple)) else (value,))
+    ]

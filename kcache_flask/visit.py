@@ -1,9 +1,9 @@
 """One request that a decorated view answers: from the cache, or by calling the view.
 
-The entry under the key of a resource answers one variant of its requests: scheme, host, and the
-values of the headers that it varies on. Other variants have entries of their own, under keys that
-are made of a random token in that first entry. So whoever deletes the first one drops them all, and
-need not know them.
+The entry under the key of a resource answers one variant of its requests: scheme, host, root, and
+the values of the headers that it varies on. Other variants have entries of their own, under keys
+that are made of a random token in that first entry. So whoever deletes the first one drops them
+all, and need not know them.
 """
 
 from __future__ import annotations
@@ -15,28 +15,22 @@ from io import BytesIO
 from os import urandom
 from typing import TYPE_CHECKING, Any
 
-from flask import after_this_request, has_request_context
-from flask.wrappers import Request, Response
+from flask import request
+from flask.wrappers import Request
 
-from kcache_flask.answer import Described, Finish, finish, value_of
+from kcache_flask.answer import Described, joined_header, value_of
 from kcache_flask.cache_status import Forward, forward_status, hit_status
 from kcache_flask.called import Called, Invocation, call_view, kept_of
-from kcache_flask.conditional import etag_of
 from kcache_flask.entry import ABORT, VALUE, VIEW, Entry, entry_in
 from kcache_flask.fetch import Maker, Making, Unkept, fetched
-from kcache_flask.http import (
-    Asked,
-    shared_lifetime,
-    variant_of,
-    vary_names,
-    wish_of,
-)
+from kcache_flask.finish import FINISH, Finish
+from kcache_flask.http import Asked, shared_lifetime, variant_of, vary_names, wish_of
 from kcache_flask.keys import joined
 from kcache_flask.role import Role
 from kcache_flask.timeouts import seconds_of
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as AnyResponse
+    from werkzeug.wrappers import Response
 
     from kcache_flask.cached_view import Cached
     from kcache_flask.state import State
@@ -44,12 +38,15 @@ if TYPE_CHECKING:
 __all__ = ["Visit", "pass_by"]
 
 _BEHIND = "kcache_flask.behind"
+"""In the environ of a request that is made again behind one that was answered."""
+_BUSY = "kcache_flask.busy"
+"""In the environ: the keys that are being made for it. To wait for one would never end."""
 _TOKEN_SIZE, _DIGEST_SIZE = 12, 16
-_FINE = 200
+_SAFE = ("GET", "HEAD")
 
 
 class _Behind:
-    """A request that is made again behind the one that was answered with what is stale."""
+    """What the request that is made again is for."""
 
     def __init__(self, cached: Cached, token: str) -> None:
         self.cached = cached
@@ -99,14 +96,23 @@ class Visit(Making):
         environ, options = self._environ, self._options
         if _BEHIND in environ and environ[_BEHIND].cached is self._cached:
             return self._answer_behind(environ[_BEHIND])
-        if options.is_plain and environ["REQUEST_METHOD"] == "GET":
+        if _BUSY in environ and self._place() in environ[_BUSY]:
+            return self._call.run()
+        is_head = environ["REQUEST_METHOD"] == "HEAD"
+        if options.is_plain and not is_head:
             return self._found_or_made()
+        return self._answer_as_asked(is_head=is_head)
+
+    def _answer_as_asked(self, *, is_head: bool) -> Any:
+        """The same, where the request or the user's functions have a say."""
+        options = self._options
         wish = wish_of(self._asked()) if options.honours_request else None
         if wish == "no-store":
-            return pass_by("request", self._call)
-        if environ["REQUEST_METHOD"] == "HEAD":
-            return self._looked()
-        if wish == "no-cache" or options.conditions.forces(self._call.args, self._call.kwargs):
+            return self._pass_by("request")
+        is_forced = options.conditions.forces(self._call.args, self._call.kwargs)
+        if is_head:
+            return self._pass_by("request") if wish or is_forced else self._looked()
+        if wish or is_forced:
             return self._forced("request" if wish else "bypass")
         return self._found_or_made()
 
@@ -116,37 +122,34 @@ class Visit(Making):
         stored = self._fetched(self._space.get_or_set, self._key, self)
         if self.has_run:
             return self._made(self, stored, "uri-miss")
-        first = self._own(entry_in(stored))
+        first = _page_in(stored)
         if first is None:
             return self._forced("miss")
         variant = self._variant(first.names)
         if variant == first.variant:
             if self._options.is_plain and "HTTP_AUTHORIZATION" not in self._environ:
                 return self._hit(first)
-            return self._given(first, self._key, self._make_first)
+            return self._given(first, self._key, self.make)
         key = self._variant_key(first, variant)
         make = partial(self._make_variant, first)
-        making: Making = Maker(make)
+        making = Maker(make)
         stored = self._fetched(self._space.get_or_set, key, making)
         if making.has_run:
             return self._made(making, stored, "vary-miss")
-        entry = self._own(entry_in(stored))
-        return pass_by("miss", self._call) if entry is None else self._given(entry, key, make)
+        entry = _page_in(stored)
+        return self._pass_by("miss") if entry is None else self._given(entry, key, make)
 
     def _given(self, entry: Entry, key: str, make: Callable[[], Any]) -> Any:
         """Answer with an entry, if it may be."""
         if not entry.is_public and self._is_authorized():
-            return pass_by("bypass", self._call)
-        conditions = self._options.conditions
-        if conditions.judges_age:
-            value = value_of(self._state.app, entry)
-            if conditions.is_stale(value, self._call.args, self._call.kwargs):
-                return self._refilled(key, make, "stale")
+            return self._pass_by("bypass")
+        if self._is_stale(entry):
+            return self._refilled(key, make, "stale")
         return self._hit(entry)
 
     def _forced(self, reason: Forward) -> Any:
         """Call the view, and keep what it gives in the place of what is kept."""
-        first = self._own(entry_in(self._space.get(self._key)))
+        first = _page_in(self._space.get(self._key))
         if first is not None:
             variant = self._variant(first.names)
             if variant != first.variant:
@@ -156,68 +159,57 @@ class Visit(Making):
         return self._refilled(self._key, partial(self._make_first, token), reason)
 
     def _refilled(self, key: str, make: Callable[[], Any], reason: Forward) -> Any:
-        making: Making = Maker(make)
+        making = Maker(make)
         return self._made(making, self._fetched(self._space.refill, key, making), reason)
 
     def _looked(self) -> Any:
         """Answer a HEAD, of which nothing is kept."""
-        entry = self._own(entry_in(self._space.get(self._key)))
+        entry = _page_in(self._space.get(self._key))
         if entry is not None:
             variant = self._variant(entry.names)
             if variant != entry.variant:
-                stored = self._space.get(self._variant_key(entry, variant))
-                entry = self._own(entry_in(stored))
+                entry = _page_in(self._space.get(self._variant_key(entry, variant)))
         if entry is None or (self._is_authorized() and not entry.is_public):
-            return pass_by("miss", self._call)
-        return self._hit(entry)
+            return self._pass_by("miss")
+        return self._pass_by("stale") if self._is_stale(entry) else self._hit(entry)
 
     def _fetched(self, fill: Callable[..., Any], key: str, making: Making) -> Any:
-        options, passes = self._options.fill, self._state.passes
-        return fetched(fill, key, making, ttl=_lifetime, options=options, passes=passes)
+        return fetched(
+            fill,
+            (self._options.names, key),
+            making,
+            ttl=_lifetime,
+            options=self._options.fill,
+            passes=self._state.passes,
+        )
 
-    def _own(self, entry: Entry | None) -> Entry | None:
-        """The entry, unless it is of another function that happens to have the key."""
-        if entry is None or entry.kind == VALUE or entry.name != self._manner.name:
-            return None
-        return entry
+    def _is_stale(self, entry: Entry) -> bool:
+        conditions = self._options.conditions
+        if not conditions.judges_age:
+            return False
+        value = value_of(self._state.app, entry)
+        return conditions.is_stale(value, self._call.args, self._call.kwargs)
 
     # Making.
 
     def make(self) -> Any:
         """Make the first entry."""
-        return self._make_first()
+        return self._make_first(None)
 
-    def _make_first(self, token: str | None = None) -> Any:
-        """Call the view for the entry under the resource's own key."""
-        if not has_request_context():
-            return self._make_behind(token)
-        called, about = self._made_of_view()
-        if token is None:
-            token = self._old_token() if self._options.keeps_stale else ""
-        names = " ".join(sorted(self._learnt(self._names(called))))
-        return self._keep(called, about, token or urandom(_TOKEN_SIZE).hex(), names)
+    def renew(self) -> Any:
+        """Make the request again, with all that the app does before and after it.
 
-    def _make_variant(self, first: Entry) -> Any:
-        """Call the view for another variant."""
-        if not has_request_context():
-            return self._make_behind(first.token)
-        called, about = self._made_of_view()
-        names = self._names(called)
-        if not names <= frozenset(first.names.split()):
-            # It varies on more than was known. The next one begins with that.
-            self._learnt(names)
-            self._space.delete(self._key)
-            raise Unkept("it varies on more headers than before")
-        return self._keep(called, about, first.token, first.names)
+        That is behind a caller who has been answered, in a thread or elsewhere.
+        """
+        return self._renewed(self._old_token())
 
-    def _make_behind(self, token: str | None) -> Any:
-        """Make the request again, with all that the app does before and after; in a thread."""
+    def _renewed(self, token: str) -> Any:
         app = self._state.app
-        behind = _Behind(self._cached, token or self._old_token())
+        behind = _Behind(self._cached, token)
         environ = {
             name: value
             for name, value in self._environ.items()
-            if not name.startswith(("werkzeug.", "flask."))
+            if not name.startswith(("werkzeug.", "flask.", "kcache_flask."))
         }
         environ.update({"wsgi.input": BytesIO(), "CONTENT_LENGTH": "0", _BEHIND: behind})
         with app.request_context(environ):
@@ -227,21 +219,31 @@ class Visit(Making):
         return behind.stored
 
     def _answer_behind(self, behind: _Behind) -> Any:
-        """Call the view for another thread's entry."""
+        """Call the view for an entry that somebody else stores."""
         try:
             behind.stored = self._make_first(behind.token)
         except Unkept as error:
             behind.unkept = error
         return self._outcome()
 
-    def _outcome(self) -> Any:
-        """What the view gave, or raised."""
-        called = self._called
-        if called is None:
-            return self._call.run()
-        if called.error is not None:
-            raise called.error
-        return called.result
+    def _make_first(self, token: str | None) -> Any:
+        """Call the view for the entry under the resource's own key."""
+        called, about = self._made_of_view()
+        if token is None:
+            token = self._old_token() if self._options.keeps_stale else ""
+        names = " ".join(sorted(self._learnt(self._names(called))))
+        return self._keep(called, about, token or urandom(_TOKEN_SIZE).hex(), names)
+
+    def _make_variant(self, first: Entry) -> Any:
+        """Call the view for another variant."""
+        called, about = self._made_of_view()
+        names = self._names(called)
+        if not names <= frozenset(first.names.split()):
+            # It varies on more than was known. The next one begins with that.
+            self._learnt(names)
+            self._space.delete(self._key)
+            raise Unkept("it varies on more headers than before")
+        return self._keep(called, about, first.token, first.names)
 
     def _made_of_view(self) -> tuple[Called, Described]:
         """Call the view; what came of it, and what is stored of that.
@@ -249,10 +251,19 @@ class Visit(Making):
         Raises:
             Unkept: nothing is.
         """
-        app, cached = self._state.app, self._cached
-        called = self._called = call_view(app, self._call.run, self._environ)
-        about = kept_of(called, self._options.conditions, self._manner.rules, self._asked())
-        self._state.check(about.content, cached.function)
+        busy = self._environ.setdefault(_BUSY, set())
+        place = self._place()
+        busy.add(place)
+        try:
+            called = call_view(self._state.app, self._call, self._environ, self._role)
+        finally:
+            busy.discard(place)
+        self._called = called
+        options, rules = self._options, self._manner.rules
+        if called.error is None and called.result is None and not options.cache_none:
+            raise Unkept("None")
+        about = kept_of(called, options.conditions, rules, self._asked(), self._role)
+        self._state.check(about.content, self._cached.function)
         return called, about
 
     def _keep(self, called: Called, about: Described, token: str, names: str) -> Any:
@@ -260,7 +271,6 @@ class Visit(Making):
         self._entry = Entry(
             about.kind,
             about.content,
-            self._manner.name,
             self._state.now(),
             -1 if life is None else life,
             token,
@@ -273,34 +283,33 @@ class Visit(Making):
         )
         return self._entry.stored()
 
-    def _life(self, response: AnyResponse | None) -> float | None:
+    def _life(self, response: Response | None) -> float | None:
         """Seconds that a response is good for; None for no end."""
         own = getattr(response, "timeout", None)
         if own is not None:
             return float(own)
         timeout = self._cached.timeout
         if timeout is None and response is not None:
-            shared = shared_lifetime(response.headers.get("Cache-Control"))
+            shared = shared_lifetime(joined_header(response, "Cache-Control"))
             if shared is not None:
                 return shared
         return seconds_of(timeout, self._state.default_ttl)
 
     def _names(self, called: Called) -> frozenset[str]:
         """The headers of the request that select a variant of a response."""
-        vary = None if called.response is None else called.response.headers.get("Vary")
+        vary = None if called.response is None else joined_header(called.response, "Vary")
         return frozenset(vary_names(vary, self._manner.rules)) - self._manner.covered
 
     def _learnt(self, names: frozenset[str]) -> frozenset[str]:
         """The headers that the resource has varied on."""
-        shown = joined(self._options.names, self._key)
-        known = self._state.learnt.get(shown) or frozenset()
+        known = self._state.learnt.get(self._place()) or frozenset()
         if not names <= known:
-            self._state.learnt.put(shown, names | known)
+            self._state.learnt.put(self._place(), names | known)
         return names | known
 
     def _old_token(self) -> str:
         found = self._space.lookup(self._key)
-        old = entry_in(found.value) if found else None
+        old = _page_in(found.value) if found else None
         return "" if old is None else old.token
 
     # Giving.
@@ -309,94 +318,111 @@ class Visit(Making):
         """What the view gave just now; or what is kept, if that is better."""
         if not making.has_run:
             # Somebody else did, while this one waited.
-            entry = self._own(entry_in(stored))
-            if entry is None or entry.variant != self._variant(entry.names):
-                return pass_by("miss", self._call)
-            return self._hit(entry)
+            entry = _page_in(stored)
+            is_right = entry is not None and entry.variant == self._variant(entry.names)
+            return self._hit(entry) if entry is not None and is_right else self._pass_by("miss")
         unkept = making.unkept
         if unkept is not None and unkept.is_failure and stored is not None:
-            old = self._own(entry_in(stored))
+            old = _page_in(stored)
             if old is not None:
                 return self._hit(old)
-        self._signal(is_hit=False)
-        if unkept is not None:
-            return self._live(forward_status(reason, stored=False, detail=unkept.reason))
-        return self._live(forward_status(reason, stored=True, detail=None))
+        if self._state.has_signals:
+            self._signal(is_hit=False)
+        detail = None if unkept is None else unkept.reason
+        return self._live(forward_status(reason, stored=unkept is None, detail=detail))
 
     def _live(self, status: str) -> Any:
         """The view's own result."""
         called, entry = self._called, self._entry
-        if called is None or called.response is None or called.error is not None:
-            _tell(status)
-        elif self._role is Role.VIEW:
-            return finish(called.response, self._end(entry, status, None), self._environ)
-        else:
-            self._finish_later(self._end(entry, status, None), is_kept=entry is not None)
+        response = None if called is None else called.response
+        self._finish(entry, status, None, None if response is None else response.response)
+        if self._role is Role.VIEW and called is not None and called.error is None:
+            return response
         return self._outcome()
+
+    def _outcome(self) -> Any:
+        """What the view gave, or raised."""
+        called = self._called
+        if called is None:
+            return self._call.run()
+        if called.error is not None:
+            raise called.error
+        return called.result
 
     def _hit(self, entry: Entry) -> Any:
         age = self._state.now() - entry.created
-        ttl = float("inf") if entry.lifetime < 0 else entry.lifetime - age
+        status = hit_status(float("inf") if entry.lifetime < 0 else entry.lifetime - age)
         if self._state.has_signals:
             self._signal(is_hit=True)
         if entry.kind == VIEW and self._role is Role.VIEW and type(entry.content) is str:
-            return self._text(entry, hit_status(ttl), age)
-        end = self._end(entry, hit_status(ttl), age)
+            return self._text(entry, status, age)
         value = value_of(self._state.app, entry)
         if entry.kind == ABORT:
-            after_this_request(partial(finish, end=end, environ=self._environ))
+            self._finish(entry, status, age, None)
             raise value
-        if self._role is Role.VIEW:
-            return finish(self._state.app.make_response(value), end, self._environ)
-        self._finish_later(end, is_kept=True)
-        return value
+        if self._role is not Role.VIEW:
+            self._finish(entry, status, age, None)
+            return value
+        response = self._state.app.make_response(value)
+        self._finish(entry, status, age, response.response)
+        return response
 
-    def _text(self, entry: Entry, status: str, age: float) -> Response:
+    def _text(self, entry: Entry, status: str, age: float) -> Any:
         """The same headers as `finish` puts on any response, in the same order."""
         options = self._options
         pairs = [("Cache-Status", status), ("Age", str(int(age)) if age > 0 else "0")]
-        if options.cache_control:
-            pairs.append(("Cache-Control", options.cache_control))
+        pairs.append(("Cache-Control", options.cache_control(age)))
         if options.vary:
             pairs.append(("Vary", ", ".join(options.vary)))
         if options.is_marked:
             pairs.append(("hit_cache", "True"))
         if entry.etag:
             pairs.append(("ETag", entry.etag))
-        return self._state.texts.response(entry.content, pairs, self._environ)
+        response = self._state.texts.response(entry.content, pairs)
+        self._environ[FINISH] = Finish(
+            status, etag=entry.etag, body=response.response, is_kept=True, is_done=True
+        )
+        return response
 
-    def _end(self, entry: Entry | None, status: str, age: float | None) -> Finish:
+    def _finish(self, entry: Entry | None, status: str, age: float | None, body: Any) -> None:
+        """Have headers put on the response in the end. Helpers of a view have no say in that."""
+        if self._role is Role.UNKNOWN:
+            return
         options = self._options
         if entry is None:
-            return Finish("", "", status, age, "", options.vary, is_marked=False)
-        control = "" if entry.has_cache_control else options.cache_control
-        is_marked = options.is_marked and age is not None
-        date = entry.last_modified
-        return Finish(entry.etag, date, status, age, control, options.vary, is_marked)
+            self._environ[FINISH] = Finish(status, age, vary=options.vary)
+            return
+        self._environ[FINISH] = Finish(
+            status,
+            age,
+            "" if entry.has_cache_control else options.cache_control(age or 0),
+            options.vary,
+            is_marked=options.is_marked and age is not None,
+            is_kept=True,
+            etag=entry.etag,
+            body=body if self._role is Role.VIEW else None,
+        )
 
-    def _finish_later(self, end: Finish, *, is_kept: bool) -> None:
-        """Finish whatever response the decorators around the view make of its result."""
-
-        def later(response: Response) -> Response:
-            etag = ""
-            if is_kept and response.status_code == _FINE and response.is_sequence:
-                etag = etag_of(_FINE, response.content_type, response.get_data())
-            return finish(response, end._replace(etag=etag, last_modified=""), self._environ)
-
-        after_this_request(later)
+    def _pass_by(self, reason: Forward) -> Any:
+        return pass_by(reason, self._call, self._role)
 
     def _signal(self, *, is_hit: bool) -> None:
-        if self._state.has_signals:
-            shown = joined(self._options.names, self._key)
-            said = {"cache_key": shown, "args": self._call.args, "kwargs": self._call.kwargs}
-            self._state.tell_of_view(is_hit=is_hit, **said)
+        said = {
+            "cache_key": joined(*self._place()),
+            "args": self._call.args,
+            "kwargs": self._call.kwargs,
+        }
+        self._state.tell_of_view(is_hit=is_hit, **said)
 
     # The request.
+
+    def _place(self) -> tuple[tuple[str, ...], str]:
+        return self._options.names, self._key
 
     def _asked(self) -> Asked:
         environ = self._environ
         return Asked(
-            self._environ["REQUEST_METHOD"],
+            environ["REQUEST_METHOD"],
             "HTTP_AUTHORIZATION" in environ,
             environ.get("HTTP_CACHE_CONTROL"),
             environ.get("HTTP_PRAGMA"),
@@ -408,30 +434,38 @@ class Visit(Making):
         return "authorization" not in self._manner.rules.covers
 
     def _variant(self, names: str) -> str:
+        """What tells requests of the resource apart: the function, too, if it has a common key."""
         environ = self._environ
-        host = environ.get("HTTP_HOST")
-        if host is None:
-            host = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        root = environ.get("SCRIPT_NAME")
+        if root:
+            host += root
         listed = tuple(names.split()) if names else ()
-        return variant_of(environ["wsgi.url_scheme"], host, listed, environ)
+        variant = variant_of(environ["wsgi.url_scheme"], host, listed, environ)
+        if environ["REQUEST_METHOD"] not in _SAFE:
+            variant += f"\n{_digest(request.get_data())}"
+        return f"{self._manner.name}\n{variant}"
 
     def _variant_key(self, first: Entry, variant: str) -> str:
         of = f"{first.token}\n{variant}".encode(errors="surrogatepass")
-        return f"{self._key}\x1f{blake2b(of, digest_size=_DIGEST_SIZE).hexdigest()}"
+        return f"{self._key}\x1f{_digest(of)}"
 
 
-def pass_by(reason: Forward, call: Invocation) -> Any:
+def pass_by(reason: Forward, call: Invocation, role: Role) -> Any:
     """Call a view, and keep nothing."""
-    _tell(forward_status(reason, stored=False, detail=None))
+    if role is not Role.UNKNOWN:
+        request.environ[FINISH] = Finish(forward_status(reason, stored=False, detail=None))
     return call.run()
 
 
-def _tell(status: str) -> None:
-    def later(response: Response) -> Response:
-        response.headers["Cache-Status"] = status
-        return response
+def _page_in(stored: Any) -> Entry | None:
+    """The entry of a view in what is stored; None if it is anything else."""
+    entry = entry_in(stored)
+    return None if entry is None or entry.kind == VALUE else entry
 
-    after_this_request(later)
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=_DIGEST_SIZE).hexdigest()
 
 
 def _lifetime(stored: list[Any]) -> float | None:

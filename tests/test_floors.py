@@ -91,6 +91,8 @@ FLOORS = {
     "kcache_flask.signals": 7,
     "kcache_flask.role": 7,
     "kcache_flask.fetch": 7,
+    "kcache_flask.finish": 7,
+    "kcache_flask.text": 7,
     "kcache_flask.answer": 7,
     "kcache_flask.called": 7,
     "kcache_flask.state": 8,

@@ -1,0 +1,108 @@
+"""What is put on a response in the end, when all handlers of the app have had their say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from flask import Flask, request
+
+from kcache_flask.conditional import etag_of, is_not_modified
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+__all__ = ["FINISH", "Finish", "finish", "finish_last"]
+
+Sent = TypeVar("Sent", bound="Response")
+
+FINISH = "kcache_flask.finish"
+"""In the environ of a request: what is to be put on its response."""
+_FINE, _NOT_MODIFIED = 200, 304
+
+
+class Finish(NamedTuple):
+    """What is put on a response.
+
+    Attributes:
+        cache_status: the header.
+        age: in seconds; None if it was made just now.
+        cache_control: the header, where the response has none; empty for none.
+        vary: the headers that the decorator says it varies on.
+        is_marked: whether a hit is told by a header of its own.
+        is_kept: whether it is in the cache, so that clients can ask whether it is still the same.
+        etag: of the body that is known.
+        body: that body, as the response has it; None if it is not known.
+        is_done: whether all these headers are there already.
+    """
+
+    cache_status: str
+    age: float | None = None
+    cache_control: str = ""
+    vary: tuple[str, ...] = ()
+    is_marked: bool = False
+    is_kept: bool = False
+    etag: str = ""
+    body: Any = None
+    is_done: bool = False
+
+
+def finish_last(app: Flask) -> None:
+    """Have the responses of an app finished after all of its handlers."""
+    # They are called from the last to the first.
+    handlers: list[Callable[..., Any]] = app.after_request_funcs.setdefault(None, [])
+    if _finish_current not in handlers:
+        handlers.insert(0, _finish_current)
+
+
+def _finish_current(response: Sent) -> Sent:
+    environ = request.environ
+    if FINISH not in environ:
+        return response
+    return finish(response, environ.pop(FINISH), environ)
+
+
+def finish(response: Sent, end: Finish, environ: Mapping[str, Any]) -> Sent:
+    """Put the headers on a response, and make it a 304 for a client that has it already."""
+    if not end.is_done:
+        _put(response, end)
+    if not end.is_kept or response.status_code != _FINE:
+        return response
+    if response.response is not end.body:
+        _tag_anew(response, end)
+    if "HTTP_IF_NONE_MATCH" not in environ and "HTTP_IF_MODIFIED_SINCE" not in environ:
+        return response
+    none_match = environ.get("HTTP_IF_NONE_MATCH")
+    since = environ.get("HTTP_IF_MODIFIED_SINCE")
+    etag, date = response.headers.get("ETag"), response.headers.get("Last-Modified")
+    if is_not_modified(none_match, since, etag, date):
+        response.status_code = _NOT_MODIFIED
+    return response
+
+
+def _put(response: Response, end: Finish) -> None:
+    headers = response.headers
+    headers["Cache-Status"] = end.cache_status
+    if end.age is not None:
+        headers["Age"] = str(max(int(end.age), 0))
+    if end.cache_control and "Cache-Control" not in headers:
+        headers["Cache-Control"] = end.cache_control
+    for name in end.vary:
+        response.vary.add(name)
+    if end.is_marked:
+        headers["hit_cache"] = "True"
+    if end.etag and end.body is not None and "ETag" not in headers:
+        headers["ETag"] = end.etag
+
+
+def _tag_anew(response: Response, end: Finish) -> None:
+    """Tag a body that others have made, or have changed."""
+    own = response.headers.get("ETag")
+    if own is not None and own != end.etag:
+        # Whoever has made it has tagged it, too.
+        return
+    if response.is_sequence and not response.direct_passthrough:
+        body = response.get_data()
+        response.headers["ETag"] = etag_of(_FINE, response.content_type, body)
+    elif own is not None:
+        del response.headers["ETag"]
