@@ -11,7 +11,7 @@ import pytest
 _ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("name", ["cache", "memoize", "namespaces", "stampede"])
+@pytest.mark.parametrize("name", ["cache", "flask_views", "memoize", "namespaces", "stampede"])
 def test_a_quick_run_prints_every_table(name: str) -> None:
     # In a process of its own: it stays on one CPU, and changes how it collects garbage.
     done = subprocess.run(

@@ -73,6 +73,7 @@ def register(
     path: tuple[Any, ...],
     function: Callable[..., Any],
     options: tuple[Callable[..., Any] | None, Any, Any],
+    way_out: str = "name=",
 ) -> None:
     """Note whose namespace this is, and warn if it was another function's; once for each name.
 
@@ -81,6 +82,7 @@ def register(
         path: of the namespace.
         function: that has it.
         options: what has a say in its keys: `key`, `ignore`, `self_key`.
+        way_out: the option that gives it another name.
     """
     known = _known.setdefault(fleet, {})
     new = _defined(function, *options)
@@ -91,7 +93,7 @@ def register(
     known[path] = None
     warnings.warn(
         "two functions are memoized under one name and share their entries, "
-        f"{_shown(old)} and {_shown(new)}: give one of them another name=",
+        f"{_shown(old)} and {_shown(new)}: give one of them another {way_out}",
         SameNameWarning,
         stacklevel=4,
     )

@@ -16,6 +16,7 @@ from flask import has_app_context, has_request_context
 from flask.globals import request
 
 from kcache.off_loop import Compute, off_loop
+from kcache.policy import Policy, policy_of
 from kcache_flask.called import Invocation
 from kcache_flask.conditions import Conditions, joined_if_generator
 from kcache_flask.entry import NOTHING, VALUE, Entry, entry_in, packed, unpacked
@@ -71,6 +72,15 @@ class ViewOptions:
     def keeps_stale(self) -> bool:
         """Whether values are kept beyond their time."""
         return bool(self.fill)
+
+    def keeps_error(self, error: Exception) -> bool:
+        """Whether an exception is kept in the place of a page."""
+        return "errors" in self.fill and self.policy.error_ttl(error) is not None
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The options of fills."""
+        return policy_of(self.fill)  # type: ignore[arg-type]
 
     @cached_property
     def is_plain(self) -> bool:
@@ -248,9 +258,13 @@ class Cached:
         view = state.app.view_functions.get(current.url_rule.endpoint)
         if view is self.wrapper:
             return Role.VIEW
-        role = self._roles.get(view)
-        if role is None:
-            role = self._roles[view] = role_of(view, self.wrapper)
+        try:
+            role = self._roles.get(view)
+            if role is None:
+                role = self._roles[view] = role_of(view, self.wrapper)
+        except TypeError:
+            # An object that cannot be remembered.
+            return role_of(view, self.wrapper)
         return role
 
     def _as_view(self, state: State, current: Request, role: Role, call: Invocation) -> Any:

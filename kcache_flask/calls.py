@@ -151,7 +151,8 @@ class Calls:
         Example:
             >>> from flask import Flask
             >>> from kcache_flask import Cache
-            >>> cache = Cache(Flask("shop"))
+            >>> app = Flask("shop")
+            >>> cache = Cache(app)
             >>> @cache.memoize(namespace="albums")
             ... def title(number):
             ...     return f"Album {number}"

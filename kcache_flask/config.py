@@ -268,7 +268,10 @@ def _try_ring(place: tuple[Nodes, dict[str, Any]]) -> None:
 
 
 def _life(value: Any) -> Any:
-    return value.total_seconds() if isinstance(value, timedelta) else value
+    life = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(life, (int, float)) and not isinstance(life, bool) and life <= 0:
+        raise ConfigurationError(f"seconds above 0, or None for no end, not {value!r}")
+    return life
 
 
 def _seconds(value: Any) -> float | None:

@@ -9,6 +9,7 @@ from threading import get_ident
 from typing import Any
 
 from kcache import NodeError
+from kcache.fills import LeftOut
 from kcache_flask.recent import Recent
 
 __all__ = ["Maker", "Making", "Unkept", "fetched"]
@@ -61,9 +62,16 @@ class Making:
         return twin.make()
 
     def __call__(self) -> Any:
-        """The one or the other, noted."""
+        """The one or the other, noted.
+
+        Raises:
+            LeftOut: behind the caller, nothing is stored. Nobody need hear of it.
+        """
         if self.caller != get_ident():
-            return self.renew()
+            try:
+                return self.renew()
+            except Unkept as error:
+                raise LeftOut from error
         self.has_run = True
         try:
             return self.make()
@@ -83,14 +91,20 @@ class Maker(Making):
 
     Args:
         make: computes.
+        renew: computes behind the caller.
     """
 
-    def __init__(self, make: Callable[[], Any]) -> None:
+    def __init__(self, make: Callable[[], Any], renew: Callable[[], Any]) -> None:
         self._make = make
+        self._renew = renew
 
     def make(self) -> Any:
         """What the function gives."""
         return self._make()
+
+    def renew(self) -> Any:
+        """What the other function gives."""
+        return self._renew()
 
 
 def fetched(

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flask import Flask, request
+from werkzeug.datastructures import Headers
 
 from kcache_flask.conditional import etag_of, is_not_modified
+from kcache_flask.text import add_headers
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -19,6 +21,10 @@ Sent = TypeVar("Sent", bound="Response")
 FINISH = "kcache_flask.finish"
 """In the environ of a request: what is to be put on its response."""
 _FINE, _NOT_MODIFIED = 200, 304
+_SAFE = ("GET", "HEAD")
+_OF_OTHERS = ("Cache-Control", "ETag")
+"""Headers that stay as somebody else has put them."""
+_CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
 
 
 class Finish(NamedTuple):
@@ -33,7 +39,6 @@ class Finish(NamedTuple):
         is_kept: whether it is in the cache, so that clients can ask whether it is still the same.
         etag: of the body that is known.
         body: that body, as the response has it; None if it is not known.
-        is_done: whether all these headers are there already.
     """
 
     cache_status: str
@@ -44,7 +49,6 @@ class Finish(NamedTuple):
     is_kept: bool = False
     etag: str = ""
     body: Any = None
-    is_done: bool = False
 
 
 def finish_last(app: Flask) -> None:
@@ -64,35 +68,48 @@ def _finish_current(response: Sent) -> Sent:
 
 def finish(response: Sent, end: Finish, environ: Mapping[str, Any]) -> Sent:
     """Put the headers on a response, and make it a 304 for a client that has it already."""
-    if not end.is_done:
-        _put(response, end)
+    _put(response, end)
     if not end.is_kept or response.status_code != _FINE:
         return response
     if response.response is not end.body:
         _tag_anew(response, end)
-    if "HTTP_IF_NONE_MATCH" not in environ and "HTTP_IF_MODIFIED_SINCE" not in environ:
+    if environ["REQUEST_METHOD"] not in _SAFE or _CONDITIONS.isdisjoint(environ):
         return response
     none_match = environ.get("HTTP_IF_NONE_MATCH")
     since = environ.get("HTTP_IF_MODIFIED_SINCE")
     etag, date = response.headers.get("ETag"), response.headers.get("Last-Modified")
-    if is_not_modified(none_match, since, etag, date):
-        response.status_code = _NOT_MODIFIED
-    return response
+    return _not_modified(response) if is_not_modified(none_match, since, etag, date) else response
+
+
+def _not_modified(response: Sent) -> Sent:
+    """Another response: a view may give the same one again."""
+    made = type(response)(status=_NOT_MODIFIED)
+    made.headers = Headers(response.headers)
+    made.call_on_close(response.close)
+    return made
 
 
 def _put(response: Response, end: Finish) -> None:
-    headers = response.headers
-    headers["Cache-Status"] = end.cache_status
+    pairs = [("Cache-Status", end.cache_status)]
     if end.age is not None:
-        headers["Age"] = str(max(int(end.age), 0))
-    if end.cache_control and "Cache-Control" not in headers:
-        headers["Cache-Control"] = end.cache_control
+        pairs.append(("Age", str(max(int(end.age), 0))))
+    if end.cache_control:
+        pairs.append(("Cache-Control", end.cache_control))
+    if end.is_marked:
+        pairs.append(("hit_cache", "True"))
+    if end.etag and end.body is not None:
+        pairs.append(("ETag", end.etag))
+    if not add_headers(response, pairs):
+        _put_one_by_one(response, pairs)
     for name in end.vary:
         response.vary.add(name)
-    if end.is_marked:
-        headers["hit_cache"] = "True"
-    if end.etag and end.body is not None and "ETag" not in headers:
-        headers["ETag"] = end.etag
+
+
+def _put_one_by_one(response: Response, pairs: list[tuple[str, str]]) -> None:
+    headers = response.headers
+    for name, value in pairs:
+        if name not in _OF_OTHERS or name not in headers:
+            headers[name] = value
 
 
 def _tag_anew(response: Response, end: Finish) -> None:

@@ -41,7 +41,8 @@ def identity_of(value: Any) -> Any:
     each class.
 
     Raises:
-        EncodeError: there can be no such token, since nobody can tell when the object is gone.
+        EncodeError: there can be no such token: nobody can tell when the object is gone, or it is
+            told from others by what is in it.
 
     Warns:
         IdentityWarning: it is identified by a token.
@@ -66,17 +67,24 @@ def _token_of(value: Any) -> str:
     if _process[0] != getpid():
         _process = (getpid(), urandom(_PROCESS_SIZE).hex())
     number = id(value)
+    if type(value).__hash__ is None:
+        # It is equal to others by what is in it, which may change.
+        raise _no_key(value)
     try:
         reference = ref(value, lambda _: _tokens.pop(number, None))
     except TypeError:
-        raise EncodeError(
-            f"no key can be made of a {type(value).__qualname__}: give its class a "
-            "__caching_id__ or __cache_key__, or name the parameter in args_to_ignore"
-        ) from None
+        raise _no_key(value) from None
     _warn(type(value))
     token = f"{_process[1]}-{next(_numbers)}"
     _tokens[id(value)] = (reference, token)
     return token
+
+
+def _no_key(value: Any) -> EncodeError:
+    return EncodeError(
+        f"no key can be made of a {type(value).__qualname__}: give its class a __caching_id__ or "
+        "__cache_key__, or name the parameter in args_to_ignore"
+    )
 
 
 def _warn(kind: type) -> None:

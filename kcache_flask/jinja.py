@@ -7,6 +7,7 @@ it in a namespace; the timeout `'del'` deletes it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from markupsafe import Markup
 
+from kcache import NodeError
 from kcache_flask.entry import fragment_in, fragment_of
 from kcache_flask.fetch import Making, fetched
 from kcache_flask.keys import make_template_fragment_key, names_of
@@ -79,7 +81,8 @@ class CacheTag(Extension):
         names = names_of(namespace)
         key = make_template_fragment_key(name, [_defined(key) for key in keys])
         if timeout == _DELETE:
-            state.space(names).delete(key)
+            with suppress(NodeError):
+                state.space(names).delete(key)
             return caller()
         if not state.is_enabled:
             return caller()

@@ -126,7 +126,8 @@ class Memoized:
         """Warn of another function under this name."""
         self._registered = state
         if state.is_enabled:
-            register(state, self._own_path(state), self.function, (None, self.options.ignore, None))
+            options = (None, self.options.ignore, None)
+            register(state, self._own_path(state), self.function, options, "name, by make_name=")
 
     def delete_all(self) -> None:
         """Drop all results."""

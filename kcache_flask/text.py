@@ -13,9 +13,10 @@ from flask import Response
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response as BaseResponse
 
-__all__ = ["Texts"]
+__all__ = ["Texts", "add_headers"]
 
 _FINE = 200
+_OWN_HEADERS = 2
 _SET_RIGHT = frozenset({"location", "content-location"})
 Pairs = list[tuple[str, str]]
 
@@ -39,27 +40,38 @@ class Texts:
         )
         self._shared = vars(template) if is_known and _knows_headers() else None
 
-    def response(self, text: str, pairs: Pairs) -> Response:
-        """The response of a text.
-
-        Args:
-            text: that a view gave.
-            pairs: the headers, but for Content-Type and Content-Length.
-        """
+    def response(self, text: str) -> Response:
+        """The response of a text that a view gave."""
         body = text.encode()
         bodies = [body]
-        heads = [("Content-Type", self.content_type), ("Content-Length", str(len(body))), *pairs]
-        made = self._kind.__new__(self._kind)
+        heads = [("Content-Type", self.content_type), ("Content-Length", str(len(body)))]
         if self._shared is None:
             made = self._kind(bodies, headers=heads)
         else:
-            headers = Headers()
-            headers._list = heads  # noqa: SLF001 - see above
+            made = self._kind.__new__(self._kind)
             made.__dict__.update(self._shared)
-            made.headers, made.response, made._on_close = headers, bodies, []  # noqa: SLF001
+            made.headers, made.response, made._on_close = _headers(heads), bodies, []  # noqa: SLF001 - see above
         made.kcache_body = bodies
         response: Response = made
         return response
+
+
+def add_headers(response: Any, pairs: Pairs) -> bool:
+    """Put headers on the response of a text; whether that was done.
+
+    It is not, if somebody else has put headers there.
+    """
+    own = vars(response.headers).get("_list")
+    if getattr(response, "kcache_body", None) is None or own is None or len(own) != _OWN_HEADERS:
+        return False
+    own.extend(pairs)
+    return True
+
+
+def _headers(pairs: Pairs) -> Headers:
+    headers = Headers()
+    headers._list = pairs  # noqa: SLF001 - see above
+    return headers
 
 
 def _knows_headers() -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 from flask.wrappers import Request
 
+from kcache import NodeError
 from kcache_flask.answer import Described, joined_header, value_of
 from kcache_flask.cache_status import Forward, forward_status, hit_status
 from kcache_flask.called import Called, Invocation, call_view, kept_of
@@ -41,6 +42,12 @@ _BEHIND = "kcache_flask.behind"
 """In the environ of a request that is made again behind one that was answered."""
 _BUSY = "kcache_flask.busy"
 """In the environ: the keys that are being made for it. To wait for one would never end."""
+_OF_REQUEST = ("werkzeug.", "flask.", "kcache_flask.")
+_CONDITIONS = frozenset(
+    f"HTTP_{name}"
+    for name in ("IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_MATCH", "IF_UNMODIFIED_SINCE")
+) | {"HTTP_RANGE", "HTTP_IF_RANGE"}
+"""Under which a view may give less than a page."""
 _TOKEN_SIZE, _DIGEST_SIZE = 12, 16
 _SAFE = ("GET", "HEAD")
 
@@ -67,6 +74,7 @@ class Visit(Making):
         key: of the resource.
     """
 
+    _is_taken = False
     _called: Called | None = None
     _entry: Entry | None = None
 
@@ -129,59 +137,76 @@ class Visit(Making):
         if variant == first.variant:
             if self._options.is_plain and "HTTP_AUTHORIZATION" not in self._environ:
                 return self._hit(first)
-            return self._given(first, self._key, self.make)
+            return self._given(first, self._key, self)
+        return self._found_or_made_variant(first, variant)
+
+    def _found_or_made_variant(self, first: Entry, variant: str) -> Any:
         key = self._variant_key(first, variant)
-        make = partial(self._make_variant, first)
-        making = Maker(make)
+        making = self._maker_of_variant(first)
         stored = self._fetched(self._space.get_or_set, key, making)
         if making.has_run:
             return self._made(making, stored, "vary-miss")
         entry = _page_in(stored)
-        return self._pass_by("miss") if entry is None else self._given(entry, key, make)
+        return self._pass_by("miss") if entry is None else self._given(entry, key, making)
 
-    def _given(self, entry: Entry, key: str, make: Callable[[], Any]) -> Any:
+    def _given(self, entry: Entry, key: str, making: Making) -> Any:
         """Answer with an entry, if it may be."""
         if not entry.is_public and self._is_authorized():
             return self._pass_by("bypass")
         if self._is_stale(entry):
-            return self._refilled(key, make, "stale")
+            return self._refilled(key, making, "stale")
         return self._hit(entry)
 
     def _forced(self, reason: Forward) -> Any:
         """Call the view, and keep what it gives in the place of what is kept."""
-        first = _page_in(self._space.get(self._key))
+        first = self._kept(self._key)
         if first is not None:
             variant = self._variant(first.names)
             if variant != first.variant:
-                key = self._variant_key(first, variant)
-                return self._refilled(key, partial(self._make_variant, first), reason)
+                making = self._maker_of_variant(first)
+                return self._refilled(self._variant_key(first, variant), making, reason)
         token = "" if first is None else first.token
-        return self._refilled(self._key, partial(self._make_first, token), reason)
+        make = partial(self._make_first, token)
+        return self._refilled(self._key, Maker(make, self.renew), reason)
 
-    def _refilled(self, key: str, make: Callable[[], Any], reason: Forward) -> Any:
-        making = Maker(make)
+    def _maker_of_variant(self, first: Entry) -> Making:
+        return Maker(partial(self._make_variant, first), partial(self._renewed, first.token))
+
+    def _refilled(self, key: str, making: Making, reason: Forward) -> Any:
         return self._made(making, self._fetched(self._space.refill, key, making), reason)
 
     def _looked(self) -> Any:
         """Answer a HEAD, of which nothing is kept."""
-        entry = _page_in(self._space.get(self._key))
+        entry = self._kept(self._key)
         if entry is not None:
             variant = self._variant(entry.names)
             if variant != entry.variant:
-                entry = _page_in(self._space.get(self._variant_key(entry, variant)))
+                entry = self._kept(self._variant_key(entry, variant))
         if entry is None or (self._is_authorized() and not entry.is_public):
             return self._pass_by("miss")
         return self._pass_by("stale") if self._is_stale(entry) else self._hit(entry)
+
+    def _kept(self, key: str) -> Entry | None:
+        try:
+            return _page_in(self._space.get(key))
+        except NodeError:
+            return None
 
     def _fetched(self, fill: Callable[..., Any], key: str, making: Making) -> Any:
         return fetched(
             fill,
             (self._options.names, key),
             making,
-            ttl=_lifetime,
+            ttl=self._ttl_of,
             options=self._options.fill,
             passes=self._state.passes,
         )
+
+    def _ttl_of(self, stored: list[Any]) -> float | None:
+        """The ttl of what is going to be stored; that it is asked for shows that it is."""
+        self._is_taken = True
+        entry = entry_in(stored)
+        return None if entry is None or entry.lifetime < 0 else entry.lifetime
 
     def _is_stale(self, entry: Entry) -> bool:
         conditions = self._options.conditions
@@ -199,9 +224,13 @@ class Visit(Making):
     def renew(self) -> Any:
         """Make the request again, with all that the app does before and after it.
 
-        That is behind a caller who has been answered, in a thread or elsewhere.
+        That is behind a caller who has been answered, in a thread or elsewhere. The entry of one
+        variant is not made anew by a request of another one.
         """
-        return self._renewed(self._old_token())
+        old = self._old()
+        if old is not None and old.variant != self._variant(old.names):
+            raise Unkept("another variant")
+        return self._renewed("" if old is None else old.token)
 
     def _renewed(self, token: str) -> Any:
         app = self._state.app
@@ -209,7 +238,7 @@ class Visit(Making):
         environ = {
             name: value
             for name, value in self._environ.items()
-            if not name.startswith(("werkzeug.", "flask.", "kcache_flask."))
+            if name not in _CONDITIONS and not name.startswith(_OF_REQUEST)
         }
         environ.update({"wsgi.input": BytesIO(), "CONTENT_LENGTH": "0", _BEHIND: behind})
         with app.request_context(environ):
@@ -230,7 +259,8 @@ class Visit(Making):
         """Call the view for the entry under the resource's own key."""
         called, about = self._made_of_view()
         if token is None:
-            token = self._old_token() if self._options.keeps_stale else ""
+            old = self._old() if self._options.keeps_stale else None
+            token = "" if old is None else old.token
         names = " ".join(sorted(self._learnt(self._names(called))))
         return self._keep(called, about, token or urandom(_TOKEN_SIZE).hex(), names)
 
@@ -260,6 +290,8 @@ class Visit(Making):
             busy.discard(place)
         self._called = called
         options, rules = self._options, self._manner.rules
+        if called.error is not None and options.keeps_error(called.error):
+            raise called.error
         if called.error is None and called.result is None and not options.cache_none:
             raise Unkept("None")
         about = kept_of(called, options.conditions, rules, self._asked(), self._role)
@@ -307,10 +339,13 @@ class Visit(Making):
             self._state.learnt.put(self._place(), names | known)
         return names | known
 
-    def _old_token(self) -> str:
-        found = self._space.lookup(self._key)
-        old = _page_in(found.value) if found else None
-        return "" if old is None else old.token
+    def _old(self) -> Entry | None:
+        """What is kept, fresh or stale."""
+        try:
+            found = self._space.lookup(self._key)
+        except NodeError:
+            return None
+        return _page_in(found.value) if found else None
 
     # Giving.
 
@@ -329,7 +364,9 @@ class Visit(Making):
         if self._state.has_signals:
             self._signal(is_hit=False)
         detail = None if unkept is None else unkept.reason
-        return self._live(forward_status(reason, stored=unkept is None, detail=detail))
+        return self._live(
+            forward_status(reason, stored=unkept is None and self._is_taken, detail=detail)
+        )
 
     def _live(self, status: str) -> Any:
         """The view's own result."""
@@ -355,7 +392,9 @@ class Visit(Making):
         if self._state.has_signals:
             self._signal(is_hit=True)
         if entry.kind == VIEW and self._role is Role.VIEW and type(entry.content) is str:
-            return self._text(entry, status, age)
+            text = self._state.texts.response(entry.content)
+            self._finish(entry, status, age, text.response)
+            return text
         value = value_of(self._state.app, entry)
         if entry.kind == ABORT:
             self._finish(entry, status, age, None)
@@ -365,23 +404,6 @@ class Visit(Making):
             return value
         response = self._state.app.make_response(value)
         self._finish(entry, status, age, response.response)
-        return response
-
-    def _text(self, entry: Entry, status: str, age: float) -> Any:
-        """The same headers as `finish` puts on any response, in the same order."""
-        options = self._options
-        pairs = [("Cache-Status", status), ("Age", str(int(age)) if age > 0 else "0")]
-        pairs.append(("Cache-Control", options.cache_control(age)))
-        if options.vary:
-            pairs.append(("Vary", ", ".join(options.vary)))
-        if options.is_marked:
-            pairs.append(("hit_cache", "True"))
-        if entry.etag:
-            pairs.append(("ETag", entry.etag))
-        response = self._state.texts.response(entry.content, pairs)
-        self._environ[FINISH] = Finish(
-            status, etag=entry.etag, body=response.response, is_kept=True, is_done=True
-        )
         return response
 
     def _finish(self, entry: Entry | None, status: str, age: float | None, body: Any) -> None:
@@ -466,9 +488,3 @@ def _page_in(stored: Any) -> Entry | None:
 
 def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=_DIGEST_SIZE).hexdigest()
-
-
-def _lifetime(stored: list[Any]) -> float | None:
-    """The ttl of what is stored."""
-    entry = entry_in(stored)
-    return None if entry is None or entry.lifetime < 0 else entry.lifetime

@@ -35,7 +35,11 @@ def test_every_extra_that_a_hint_names_is_there() -> None:
     for text in texts("kcache*/**/*.py", "README.md", "docs/*.md").values():
         for words in _EXTRA.findall(text):
             found.update(*map(named, filter(None, words)))
-    assert {"cli", "plot", "redis", "memcached", "lz4", "zstd", "crypto", "flask"} <= found <= EXTRAS.keys()
+    assert (
+        {"cli", "plot", "redis", "memcached", "lz4", "zstd", "crypto", "flask"}
+        <= found
+        <= EXTRAS.keys()
+    )
 
 
 def test_every_hint_to_install_names_this_distribution() -> None:

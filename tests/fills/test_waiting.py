@@ -48,12 +48,9 @@ def test_callers_who_wait_have_values_of_their_own(cache: Cache, other: Cache) -
     for waiting in (cache, other):
         cache.delete("k")
         compute = Computation({"n": [1]}, held=True)
-        leader = Caller(lambda compute=compute: cache.get_or_set("k", compute))
+        leader = Caller(partial(cache.get_or_set, "k", compute))
         assert compute.has_begun()
-        callers = [
-            Caller(lambda waiting=waiting, compute=compute: waiting.get_or_set("k", compute))
-            for _ in range(4)
-        ]
+        callers = [Caller(partial(waiting.get_or_set, "k", compute)) for _ in range(4)]
         assert all(caller.comes_to_wait() for caller in callers)
         compute.let_go()
         values = [caller.result() for caller in [leader, *callers]]

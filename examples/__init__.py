@@ -1,0 +1,1 @@
+"""Applications that show how kcache is used."""
