@@ -6,11 +6,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask
+from markupsafe import Markup
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from kcache_flask.conditional import etag_of
-from kcache_flask.entry import ABORT, PAGE, VIEW, Entry, packed, unpacked
+from kcache_flask.entry import ABORT, JSON, PAGE, TEXT, VIEW, Entry, packed, unpacked
 from kcache_flask.fetch import Unkept
 from kcache_flask.http import may_serve_authorized
 
@@ -29,7 +30,7 @@ class Described(NamedTuple):
     """What is stored of a view's answer, but for what the request says.
 
     Attributes:
-        kind: VIEW, PAGE or ABORT.
+        kind: of the entry.
         content: as for `Entry`.
         is_public: whether it may answer a request with credentials.
         etag: of the response; empty for none.
@@ -110,16 +111,20 @@ def value_of(app: Flask, entry: Entry) -> Any:
     if entry.kind == ABORT:
         status, description = entry.content
         return default_exceptions[status](description)
-    return unpacked(entry.content)
+    if entry.kind == TEXT:
+        return entry.content.decode()
+    return entry.content[0] if entry.kind == JSON else unpacked(entry.content)
 
 
 def _content(result: Any, response: Response) -> tuple[int, Any]:
     if isinstance(result, HTTPException):
         return _abort(result, response)
     if isinstance(result, str):
-        return VIEW, packed(result) if hasattr(result, "__html__") else str(result)
+        return (VIEW, packed(result)) if type(result) is Markup else (TEXT, result.encode())
     kind = type(result)
-    if kind in (bytes, dict, list):
+    if kind in (dict, list):
+        return JSON, [result, response.get_data(), response.content_type]
+    if kind is bytes:
         return VIEW, result
     if kind is tuple and all(type(part) in _SIMPLE for part in result):
         return VIEW, result

@@ -64,7 +64,7 @@ def reading_findings(app: Flask, cached: Cached, source: Source) -> Iterator[Fin
 
 
 def _query(cached: Cached, source: Source) -> Iterator[Finding]:
-    if _has_own_key(cached):
+    if _has_own_key(cached) or callable(cached.key.key_prefix):
         return
     chosen = cached.key.query_string
     read = {name: source.request[name] for name in _QUERIES if name in source.request}

@@ -8,8 +8,10 @@ from markupsafe import Markup
 
 __all__ = [
     "ABORT",
+    "JSON",
     "NOTHING",
     "PAGE",
+    "TEXT",
     "VALUE",
     "VIEW",
     "Entry",
@@ -24,11 +26,15 @@ __all__ = [
 VALUE: Final = 0
 """The value of a function that is no view."""
 VIEW: Final = 1
-"""What a view gave, of which Flask makes a response: a text, bytes, a dict, a list, a tuple."""
-PAGE: Final = 2
-"""A response: status, headers, body."""
-ABORT: Final = 3
-"""A view aborted: status and description."""
+"""What a view gave, of which Flask makes a response: bytes, a tuple."""
+TEXT: Final = 2
+"""A text that a view gave, in UTF-8, as it is sent."""
+JSON: Final = 3
+"""A dict or a list that a view gave, and what Flask made of it: `[value, body, content type]`."""
+PAGE: Final = 4
+"""A response: `[status, headers, body]`."""
+ABORT: Final = 5
+"""A view aborted: `[status, description]`."""
 
 _MAGIC: Final = "kcache_flask.1"
 """Begins what is stored, with the version of its form."""
@@ -38,9 +44,8 @@ class Entry(NamedTuple):
     """A stored call.
 
     Attributes:
-        kind: VALUE, VIEW, PAGE or ABORT.
-        content: the value; of a page `[status, headers, body]`; of an abort `[status,
-            description]`.
+        kind: VALUE, VIEW, TEXT, JSON, PAGE or ABORT.
+        content: the value, or what the kind says.
         created: Unix time in seconds.
         lifetime: in seconds; -1 for no end.
         token: other variants of this resource are found by it.

@@ -9,12 +9,11 @@ from flask import Flask, request
 from werkzeug.datastructures import Headers
 
 from kcache_flask.conditional import etag_of, is_not_modified
-from kcache_flask.text import add_headers
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
-__all__ = ["FINISH", "Finish", "finish", "finish_last"]
+__all__ = ["CONDITIONS", "FINISH", "Finish", "finish", "finish_last", "headers_of"]
 
 Sent = TypeVar("Sent", bound="Response")
 
@@ -24,7 +23,8 @@ _FINE, _NOT_MODIFIED = 200, 304
 _SAFE = ("GET", "HEAD")
 _OF_OTHERS = ("Cache-Control", "ETag")
 """Headers that stay as somebody else has put them."""
-_CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
+CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
+"""In the environ of a request that may be answered with 304."""
 
 
 class Finish(NamedTuple):
@@ -73,7 +73,7 @@ def finish(response: Sent, end: Finish, environ: Mapping[str, Any]) -> Sent:
         return response
     if response.response is not end.body:
         _tag_anew(response, end)
-    if environ["REQUEST_METHOD"] not in _SAFE or _CONDITIONS.isdisjoint(environ):
+    if environ["REQUEST_METHOD"] not in _SAFE or CONDITIONS.isdisjoint(environ):
         return response
     none_match = environ.get("HTTP_IF_NONE_MATCH")
     since = environ.get("HTTP_IF_MODIFIED_SINCE")
@@ -89,27 +89,27 @@ def _not_modified(response: Sent) -> Sent:
     return made
 
 
-def _put(response: Response, end: Finish) -> None:
+def headers_of(end: Finish) -> list[tuple[str, str]]:
+    """The headers that are put on a response, but for Vary."""
     pairs = [("Cache-Status", end.cache_status)]
     if end.age is not None:
-        pairs.append(("Age", str(max(int(end.age), 0))))
+        pairs.append(("Age", str(int(end.age)) if end.age > 0 else "0"))
     if end.cache_control:
         pairs.append(("Cache-Control", end.cache_control))
     if end.is_marked:
         pairs.append(("hit_cache", "True"))
     if end.etag and end.body is not None:
         pairs.append(("ETag", end.etag))
-    if not add_headers(response, pairs):
-        _put_one_by_one(response, pairs)
-    for name in end.vary:
-        response.vary.add(name)
+    return pairs
 
 
-def _put_one_by_one(response: Response, pairs: list[tuple[str, str]]) -> None:
+def _put(response: Response, end: Finish) -> None:
     headers = response.headers
-    for name, value in pairs:
+    for name, value in headers_of(end):
         if name not in _OF_OTHERS or name not in headers:
             headers[name] = value
+    for name in end.vary:
+        response.vary.add(name)
 
 
 def _tag_anew(response: Response, end: Finish) -> None:

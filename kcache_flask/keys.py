@@ -79,7 +79,9 @@ def make_template_fragment_key(fragment_name: str, vary_on: Iterable[object] | N
         "_template_fragment_cache_sidebar\x1f('de', 42)"
     """
     name = f"_template_fragment_cache_{fragment_name}"
-    varied = tuple(_plain(value) for value in vary_on or ())
+    if not vary_on:
+        return name
+    varied = tuple(_plain(value) for value in vary_on)
     return f"{name}{_MARK}{canonical(varied)}" if varied else name
 
 

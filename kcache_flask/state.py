@@ -12,6 +12,7 @@ from kcache.codec import codec_of
 from kcache_flask.fetch import Unkept
 from kcache_flask.keys import split
 from kcache_flask.nothing import Nothing
+from kcache_flask.ready import Ready
 from kcache_flask.recent import Recent
 from kcache_flask.signals import (
     cache_memoize_hit,
@@ -19,7 +20,6 @@ from kcache_flask.signals import (
     cache_view_hit,
     cache_view_miss,
 )
-from kcache_flask.text import Texts
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -52,7 +52,7 @@ class State:
         cache: of `kcache`; or Nothing, if caching is switched off.
         default_ttl: of entries, in seconds; None for no end.
         now: Unix time in seconds.
-        texts: makes responses of texts.
+        ready: makes the most frequent responses.
         passes: keys whose last response could not be stored. Nobody waits for such a one, since
             everybody has to compute it.
         learnt: the header names that responses of a resource vary on.
@@ -66,7 +66,7 @@ class State:
         self.cache: Any = Cache(**settings.options) if settings.is_enabled else Nothing()
         self.has_signals = settings.has_signals
         self.default_ttl: float | None = settings.options.get("ttl")
-        self.texts = Texts(app.response_class)
+        self.ready = Ready(app.response_class)
         self.now: Callable[[], float] = settings.options.get("clock") or time
         self._codec = codec_of(settings.options.get("codec") or "safe")
         self._warned: set[str] = set()

@@ -92,7 +92,7 @@ FLOORS = {
     "kcache_flask.role": 7,
     "kcache_flask.fetch": 7,
     "kcache_flask.finish": 7,
-    "kcache_flask.text": 7,
+    "kcache_flask.ready": 7,
     "kcache_flask.answer": 7,
     "kcache_flask.called": 7,
     "kcache_flask.state": 8,

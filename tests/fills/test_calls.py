@@ -54,7 +54,8 @@ def test_the_ttl_may_depend_on_the_value(place: Place, name: str | None) -> None
                 for life in (100, timedelta(seconds=200), 250.5, None):
                     cache.delete("k")
                     made: list[Any] = ["token", life]
-                    token: list[Any] = fill("k", partial(list, made), lambda t: t[1], stale_ttl=stale)
+                    make = partial(list[Any], made)
+                    token: list[Any] = fill("k", make, lambda t: t[1], stale_ttl=stale)
                     assert token == made
                     left = cache.ttl("k")
                     if life is None:
