@@ -21,6 +21,9 @@ __all__ = ["watch"]
 _scatter = SystemRandom()
 _FIRST_DELAY = 0.05
 _LONGEST_DELAY = 1.0
+_PATIENCE = 1.0
+"""Seconds that a try takes at most, or the timeout of calls if that is more. In a busy process a
+thread is slow, and nobody waits for this one."""
 _START = 0.1
 """Seconds after which a thread that was to be started, and does not run, is not waited for."""
 
@@ -59,7 +62,7 @@ def _ask_until_over(pool_of: weakref.ref[Pool], outage: Outage) -> None:
         pool = pool_of()
         if pool is None:
             return
-        connection = _answering(_Trial(pool.node, pool.timeout, watch))
+        connection = _answering(_Trial(pool.node, max(pool.timeout, _PATIENCE), watch))
         if connection is not None:
             if pool.recover(outage):
                 pool.put(connection)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from functools import cache
+from inspect import signature
 from typing import Any
 
 from redis import connection as redis_py
@@ -70,6 +72,7 @@ def _opener(node: Node, timeout: float) -> Any:
         # Its C parser has crashed the interpreter when it was interrupted.
         "parser_class": _RESP2Parser,
         "protocol": 2,
+        **_silent(),
     }
     opener: Any
     if node.path is not None:
@@ -79,9 +82,17 @@ def _opener(node: Node, timeout: float) -> Any:
         opener = (
             _over_tls(dict(node.options), options) if node.tls else _redis_py.Connection(**options)
         )
-    # What it would say of itself costs two round trips.
+    # What it would say of itself costs two round trips; older versions have no option for it.
     opener.driver_info = opener.lib_name = opener.lib_version = None
     return opener
+
+
+@cache
+def _silent() -> dict[str, None]:
+    """Options that keep redis-py from finding out its version, which reads many directories."""
+    known = signature(_redis_py.AbstractConnection.__init__).parameters
+    wanted = ("driver_info",) if "driver_info" in known else ("lib_name", "lib_version")
+    return {name: None for name in wanted if name in known}
 
 
 def _over_tls(given: dict[str, str], options: Mapping[str, Any]) -> Any:
