@@ -828,8 +828,8 @@ MUTATIONS = [
     Mutation(
         "a refresh is not kept after an invalidation",
         "memoized.py",
-        "is_kept = seen is not None and recipe.space.cas(key, result, seen[1])",
-        "is_kept = recipe.space.set(key, result)",
+        "return recipe.space.refill(key, lambda: self.uncached(*args, **kwargs), **recipe.options)",
+        "return recipe.space.set(key, made := self.uncached(*args, **kwargs)) and made",
         FUNCTIONS,
     ),
     Mutation(
@@ -856,8 +856,8 @@ MUTATIONS = [
     Mutation(
         "what a factory raises is for those who waited, too",
         "fills.py",
-        "if is_kept and kept is not None else Failed(error)",
-        "if is_kept and kept is not None else None",
+        "            self._flights.end(mark, Failed(error))",
+        "            self._flights.end(mark, None)",
         f"{FILLS}/test_waiting.py::test_what_is_raised_is_raised_for_those_who_waited",
     ),
     Mutation(
@@ -925,13 +925,172 @@ MUTATIONS = [
     ),
 ]
 
+FLASK = "../kcache_flask"
+VISITS = "tests/flask/test_stale.py tests/flask/test_variants.py"
+FLASK_MUTATIONS = [
+    Mutation(
+        "an answer with Set-Cookie is never stored",
+        f"{FLASK}/http.py",
+        'return "Set-Cookie" if answered.sets_cookie else None',
+        'return "Set-Cookie" if answered.sets_cookie and "*" not in rules.covers else None',
+        "tests/flask/test_http.py::test_cookies_are_never_stored",
+    ),
+    Mutation(
+        "a long Cache-Control is no weapon",
+        f"{FLASK}/http.py",
+        '_DIRECTIVE.findall(_closed(text or ""))',
+        '_DIRECTIVE.findall(text or "")',
+        "tests/flask/test_http.py::test_a_long_header_is_no_weapon",
+    ),
+    Mutation(
+        "no-store counts unless must-understand takes its place",
+        f"{FLASK}/http.py",
+        '    elif "no-store" in says:',
+        '    if "no-store" in says:',
+        "tests/flask/test_http.py::test_an_answer_says_whether_it_is_stored",
+    ),
+    Mutation(
+        "authorized requests are not stored unless the answer allows it",
+        f"{FLASK}/http.py",
+        'or "must-revalidate" in says',
+        'or "max-age" in says',
+        "tests/flask/test_http.py::test_the_answer_to_an_authorized_request_is_stored_if_it_allows_it",
+    ),
+    Mutation(
+        "no key covers Vary: *",
+        f"{FLASK}/http.py",
+        '    if _EVERYTHING in varies:\n        return "Vary: *"\n',
+        "",
+        "tests/flask/test_http.py -k users_apart",
+    ),
+    Mutation(
+        "a session counts as Vary: Cookie",
+        f"{FLASK}/http.py",
+        '(answered.uses_session, "cookie", "session")',
+        '(answered.uses_session, "authorization", "session")',
+        "tests/flask/test_http.py -k users_apart",
+    ),
+    Mutation(
+        "an absent header and an empty one are two variants",
+        f"{FLASK}/http.py",
+        "*map(environ.get, _environ_keys(names))",
+        '*(environ.get(key, "") for key in _environ_keys(names))',
+        "tests/flask/test_http.py::test_variants_are_told_apart",
+    ),
+    Mutation(
+        "If-None-Match goes before dates",
+        f"{FLASK}/conditional.py",
+        "if if_none_match is not None:",
+        "if if_none_match is not None and _has_match(if_none_match, etag):",
+        "tests/flask/test_conditional.py::test_the_conditions_are_evaluated_in_their_order",
+    ),
+    Mutation(
+        "an entity tag in a list is a whole member of it",
+        f"{FLASK}/conditional.py",
+        " and opaque in _MEMBER.findall(listed)",
+        "",
+        "tests/flask/test_conditional.py::test_a_client_names_the_answers_that_it_has",
+    ),
+    Mutation(
+        "a detail cannot begin another header",
+        f"{FLASK}/cache_status.py",
+        '_UNPRINTABLE.sub("?", text)',
+        "text",
+        "tests/flask/test_cache_status.py::test_a_miss_says_why",
+    ),
+    Mutation(
+        "what the rules refuse is not kept",
+        f"{FLASK}/called.py",
+        "    if reason is not None:\n        raise Unkept(reason",
+        "    if reason == 0:\n        raise Unkept(reason",
+        "tests/flask/test_variants.py tests/flask/test_defects.py",
+    ),
+    Mutation(
+        "nobody waits for a page that is not kept",
+        f"{FLASK}/fetch.py",
+        '{**options, "wait": 0}',
+        "options",
+        "tests/flask/test_stale.py::test_pages_that_are_not_kept_are_made_side_by_side",
+    ),
+    Mutation(
+        "requests with credentials are not answered from the cache",
+        f"{FLASK}/visit.py",
+        '        return "authorization" not in self._manner.rules.covers',
+        "        return False",
+        "tests/flask/test_variants.py::test_an_authorized_page_is_nobody_elses",
+    ),
+    Mutation(
+        "hosts have pages of their own",
+        f"{FLASK}/visit.py",
+        "        if variant == first.variant:\n            if self._options.is_plain",
+        "        if True:\n            if self._options.is_plain",
+        "tests/flask/test_variants.py::test_hosts_and_schemes_have_pages_of_their_own",
+    ),
+    Mutation(
+        "to delete a page deletes its variants",
+        f"{FLASK}/visit.py",
+        "token or urandom(_TOKEN_SIZE).hex()",
+        'token or "always the same"',
+        "tests/flask/test_variants.py::test_deleting_a_page_deletes_it_in_all_languages",
+    ),
+    Mutation(
+        "a view is known behind decorators that do not say what they wrap",
+        f"{FLASK}/cached_view.py",
+        "return role is Role.UNKNOWN and self.key.is_of_path",
+        "return False",
+        "tests/flask/test_broken.py",
+    ),
+    Mutation(
+        "a function that a view calls does not wait for that view",
+        f"{FLASK}/visit.py",
+        "        busy.add(place)\n",
+        "",
+        "tests/flask/test_broken.py",
+    ),
+    Mutation(
+        "another body has another tag",
+        f"{FLASK}/finish.py",
+        "    if response.response is not end.body:\n        _tag_anew(response, end)\n",
+        "",
+        "tests/flask/test_broken.py::test_an_after_request_that_changes_the_body_changes_the_etag",
+    ),
+    Mutation(
+        "equal texts of two objects are two keys",
+        f"{FLASK}/identity.py",
+        "        return name, _token_of(value)",
+        "        return name, repr(value)",
+        "tests/flask/test_memoize_methods.py tests/flask/test_defects.py",
+    ),
+    Mutation(
+        "a fragment without a name is told from others by what is in it",
+        f"{FLASK}/entry.py",
+        "    return [_FRAGMENT, text, mark] if mark else text",
+        '    return [_FRAGMENT, text, ""] if mark else text',
+        "tests/flask/test_fragments.py tests/flask/test_broken.py",
+    ),
+    Mutation(
+        "lists of keys are not joined with what is in keys",
+        f"{FLASK}/keys.py",
+        "{_MARK}{canonical(varied)}",
+        "{_MARK}{chr(95).join(map(str, varied))}",
+        "tests/flask/test_defects.py",
+    ),
+    Mutation(
+        "what is renewed behind a visitor is not the visitor's",
+        f"{FLASK}/fetch.py",
+        "        if self.caller != get_ident():",
+        "        if False:",
+        "tests/flask/test_broken.py",
+    ),
+]
+
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code and the tests; the golden vectors stay where they are."""
     folder = tmp_path_factory.mktemp("mutants")
     ignored = shutil.ignore_patterns("__pycache__", "ketama")
-    for name in ("kcache", "tests"):
+    for name in ("kcache", "kcache_flask", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
@@ -953,7 +1112,9 @@ def run_tests(folder: Path, *tests: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.promise)
+@pytest.mark.parametrize(
+    "mutation", [*MUTATIONS, *FLASK_MUTATIONS], ids=lambda mutation: mutation.promise
+)
 def test_the_fault_is_found(mutation: Mutation, copy: Path) -> None:
     path = copy / "kcache" / mutation.file
     sound = path.read_text(encoding="utf-8")
