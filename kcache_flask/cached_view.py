@@ -16,7 +16,7 @@ from flask import has_app_context, has_request_context
 from flask.globals import request
 
 from kcache.off_loop import Compute, off_loop
-from kcache.policy import Policy, policy_of
+from kcache.policy import policy_of
 from kcache_flask.called import Invocation
 from kcache_flask.conditions import Conditions, joined_if_generator
 from kcache_flask.entry import NOTHING, VALUE, Entry, entry_in, packed, unpacked
@@ -64,23 +64,28 @@ class ViewOptions:
     is_marked: bool
     fill: Mapping[str, Any]
 
-    def cache_control(self, age: float) -> str:
-        """The header for a page of this age. Clients count from when it was made."""
-        return "no-cache" if self.client_ttl is None else f"max-age={int(self.client_ttl + age)}"
+    def cache_control(self, age: float, *, is_private: bool) -> str:
+        """The header for a page of this age. Clients count from when it was made.
 
-    @property
-    def keeps_stale(self) -> bool:
-        """Whether values are kept beyond their time."""
-        return bool(self.fill)
-
-    def keeps_error(self, error: Exception) -> bool:
-        """Whether an exception is kept in the place of a page."""
-        return "errors" in self.fill and self.policy.error_ttl(error) is not None
+        Args:
+            age: in seconds.
+            is_private: whether it depends on more than the URL and what Vary says.
+        """
+        if self.client_ttl is None:
+            return "no-cache"
+        private = "private, " if is_private else ""
+        return f"{private}max-age={int(self.client_ttl + age)}"
 
     @cached_property
-    def policy(self) -> Policy:
-        """The options of fills."""
-        return policy_of(self.fill)  # type: ignore[arg-type]
+    def keeps_stale(self) -> bool:
+        """Whether values are kept beyond their time."""
+        policy = policy_of(self.fill)  # type: ignore[arg-type]
+        return policy.keeps > 0 or policy.early > 0
+
+    @cached_property
+    def page_fill(self) -> Mapping[str, Any]:
+        """The options of fills that count for pages. Whose an exception is nobody can tell."""
+        return {name: value for name, value in self.fill.items() if name != "errors"}
 
     @cached_property
     def is_plain(self) -> bool:
@@ -309,7 +314,7 @@ class _Call(Making):
                 return unpacked(entry.content)
             self._fetched(is_forced=True)
         self._signal(is_hit=False)
-        if self._made is NOTHING and entry is not None:
+        if self._made is NOTHING and entry is not None and entry.kind == VALUE:
             # It failed, and what is stale stands for it.
             return unpacked(entry.content)
         return self._made

@@ -100,8 +100,14 @@ def kept_of(
     if role is not Role.VIEW and not response.is_sequence and not _holds(called.result, response):
         # To read it here would take it from those who are to read it.
         raise Unkept("a stream")
+    is_stream = not response.is_sequence
     if not is_whole(response):
         raise Unkept("a stream")
+    if is_stream:
+        # It may have read the session in the meantime.
+        reason = refusal(rules, asked, _answered(response))
+        if reason is not None:
+            raise Unkept(reason, is_failure=is_failure)
     return described(called.result, response)
 
 

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from kcache import ConfigurationError
+
 __all__ = ["Conditions", "joined_if_generator"]
 
 
@@ -37,6 +39,15 @@ class Conditions:
         self._stale_takes = _count(is_stale) > 1
         self.always_apply = unless is None and forced_update is None
         """Whether the first two have nothing to say."""
+        given = (unless, forced_update, is_stale, response_filter)
+        self.has_any = any(each is not None for each in given)
+        """Whether there is any."""
+        for each in given:
+            if each is not None and not callable(each):
+                raise ConfigurationError(
+                    "unless, forced_update, is_stale and response_filter are functions, "
+                    f"not {each!r}"
+                )
 
     def leaves_out(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -92,6 +92,8 @@ class Cache(Calls):
         Raises:
             ConfigurationError: the configuration cannot be used.
         """
+        if not isinstance(app, Flask):
+            raise TypeError(f"init_app takes a Flask app, not {app!r}")
         settings = settings_of(app.name, app.config, self.config, _checked(config))
         states = app.extensions.setdefault(EXTENSION, {})
         old = states.get(self)
@@ -159,14 +161,18 @@ class Cache(Calls):
         Raises:
             ConfigurationError: an option that cannot be used.
         """
-        seconds_of(timeout, None)
+        _check_timeout("cached", timeout)
         policy_of(options)
-        shown = (vary,) if isinstance(vary, str) else tuple(vary)
+        shown = _texts("vary", vary)
+        if "*" in shown:
+            raise ConfigurationError("vary is a list of headers; what varies on all is not kept")
         rules = Rules(
-            frozenset(method.upper() for method in _several("methods", methods)),
-            CACHEABLE if statuses is None else frozenset(statuses),
+            frozenset(method.upper() for method in _texts("methods", methods)),
+            CACHEABLE if statuses is None else _statuses(statuses),
             frozenset(name.lower() for name in shown),
         )
+        _check_callable("make_cache_key", make_cache_key)
+        _check_callable("hash_method", hash_method)
         view_options = ViewOptions(
             Conditions(unless, forced_update, is_stale, response_filter),
             names_of(namespace),
@@ -234,7 +240,7 @@ class Cache(Calls):
         Raises:
             ConfigurationError: an option that cannot be used.
         """
-        seconds_of(timeout, None)
+        _check_timeout("memoize", timeout)
         policy_of(options)
         memoize_options = MemoizeOptions(
             Conditions(unless, forced_update, is_stale, response_filter),
@@ -242,7 +248,7 @@ class Cache(Calls):
             make_name,
             source_check,
             cache_none,
-            tuple(_several("args_to_ignore", args_to_ignore or ())),
+            _texts("args_to_ignore", args_to_ignore or ()),
             options,
         )
 
@@ -345,10 +351,36 @@ def _check_function(decorator: str, function: Any) -> None:
         )
 
 
-def _several(name: str, given: Iterable[Any]) -> Iterable[Any]:
-    if isinstance(given, str):
-        raise ConfigurationError(f"{name} is a list, not {given!r}: give [{given!r}]")
-    return given
+def _check_timeout(decorator: str, timeout: Any) -> None:
+    if callable(timeout):
+        raise ConfigurationError(
+            f"{decorator} is called first, as in @cache.{decorator}() above the function"
+        )
+    seconds_of(timeout, None)
+
+
+def _check_callable(name: str, given: Any) -> None:
+    if given is not None and not callable(given):
+        raise ConfigurationError(f"{name} is a function, not {given!r}")
+
+
+def _texts(name: str, given: Any) -> tuple[str, ...]:
+    """A list of names; one by itself is a list of one."""
+    listed = (given,) if isinstance(given, str) else tuple(given) if _is_list(given) else (None,)
+    if not all(isinstance(each, str) and each for each in listed):
+        raise ConfigurationError(f"{name} is a list of names, not {given!r}")
+    return listed
+
+
+def _statuses(given: Any) -> frozenset[int]:
+    listed = tuple(given) if _is_list(given) else (given,)
+    if not all(isinstance(each, int) for each in listed):
+        raise ConfigurationError(f"statuses is a list of numbers, not {given!r}")
+    return frozenset(listed)
+
+
+def _is_list(given: Any) -> bool:
+    return isinstance(given, Iterable) and not isinstance(given, (str, bytes))
 
 
 def _memoized(function: Callable[..., Any]) -> Memoized:

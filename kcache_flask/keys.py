@@ -29,10 +29,12 @@ def names_of(namespace: Names) -> tuple[str, ...]:
     Raises:
         InvalidKey: a name that is no str, or empty.
     """
-    names = (namespace,) if isinstance(namespace, str) and namespace else tuple(namespace)
-    if not all(isinstance(name, str) and name for name in names):
+    names = (namespace,) if isinstance(namespace, str) and namespace else namespace
+    if not isinstance(names, (tuple, list, str)) or not all(
+        isinstance(name, str) and name for name in names
+    ):
         raise InvalidKey(f"a namespace is a name, or a tuple of names, not {namespace!r}")
-    return names
+    return tuple(names)
 
 
 def joined(names: tuple[str, ...], key: str) -> str:

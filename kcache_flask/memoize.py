@@ -15,7 +15,7 @@ from flask import has_app_context
 
 from kcache import Arguments, EncodeError, Invalidation
 from kcache.defined import register
-from kcache.off_loop import Compute, off_loop
+from kcache.off_loop import Compute, off_loop, shared
 from kcache_flask.called import Invocation
 from kcache_flask.conditions import Conditions, joined_if_generator
 from kcache_flask.entry import NOTHING, packed, unpacked
@@ -95,7 +95,9 @@ class Memoized:
 
             @functools.wraps(self.function)
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                return await off_loop(partial(self._called_for_loop, args, kwargs))
+                begin = partial(off_loop, partial(self._called_for_loop, args, kwargs))
+                name = self._name_of_call(args, kwargs)
+                return await (begin() if name is None else shared(name, begin))
 
         else:
 
@@ -181,6 +183,16 @@ class Memoized:
     def _path(self, state: State, args: tuple[Any, ...]) -> tuple[str, ...]:
         own = self._own_path(state)
         return (*own, f"{identity_of(args[0])}") if self._is_method and args else own
+
+    def _name_of_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What equal calls have in common, of which one is made for all that wait in a loop."""
+        if self.options.conditions.has_any:
+            return None
+        state = self._state_of()
+        try:
+            return self, state, self._path(state, args), self._arguments.key(args, kwargs)
+        except EncodeError:
+            return None
 
     def _called_for_loop(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], compute: Compute

@@ -38,6 +38,35 @@ class Nothing:
         """False: it was not stored."""
         return self.set(key, value, ttl)
 
+    replace = add
+
+    def cas(self, _key: str, _value: Any, _token: Any, _ttl: Any = None) -> bool:
+        """False: it was not stored."""
+        return False
+
+    def gets(self, _key: str) -> None:
+        """None: there is no entry."""
+
+    ttl = gets
+
+    def touch(self, _key: str, _ttl: Any = None) -> bool:
+        """False: there is no entry."""
+        return False
+
+    def get_or_set_many(
+        self,
+        keys: Iterable[str],
+        factory_many: Callable[[list[str]], Any],
+        *_: Any,
+        **_options: Any,
+    ) -> Any:
+        """What the factory gives."""
+        return factory_many(list(keys))
+
+    def listen(self, _listener: Callable[..., Any]) -> Callable[[], None]:
+        """Nothing happens that could be told."""
+        return self.close
+
     def set_many(self, values: Mapping[str, Any], _ttl: Any = None) -> list[str]:
         """All keys: none was stored."""
         return list(values)

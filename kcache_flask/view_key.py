@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -174,16 +175,20 @@ class ViewKey:
             BuildError: it has none.
         """
         endpoints = endpoints_of(app, wrapper)
+        places = []
         if has_request_context() and named in ({}, request.view_args):
             is_view = request.endpoint in endpoints
             if is_view or (not endpoints and not named):
-                return [(request.path, "")]
-        urls = [urlsplit(url) for each in endpoints if (url := _url(app, each, named))]
-        if not urls:
-            if has_request_context() and not named:
-                return [(request.path, "")]
+                places.append((request.path, ""))
+            if is_view:
+                named = dict(request.view_args or {})
+        urls = [urlsplit(url) for each in endpoints for url in _urls(app, each, named)]
+        places += [(unquote(url.path), url.query) for url in urls]
+        if not places and has_request_context() and not named:
+            places.append((request.path, ""))
+        if not places:
             raise BuildError(self.function.__name__, named, None)
-        return [(unquote(url.path), url.query) for url in urls]
+        return list(dict.fromkeys(places))
 
     def _text(self, state: State, path: str, query: QueryArgs | None) -> str:
         prefix = self.key_prefix
@@ -227,14 +232,23 @@ class ViewKey:
         return names[1:] if names[:1] == ["self"] else names
 
 
-def _url(app: Flask, endpoint: str, named: dict[str, Any]) -> str | None:
-    """The URL of a call; None if it has none."""
+def _urls(app: Flask, endpoint: str, named: dict[str, Any]) -> Iterator[str]:
+    """The URLs of a call, by each rule of an endpoint that takes these arguments."""
     values = dict(named)
     app.inject_url_defaults(endpoint, values)
-    try:
-        return app.url_map.bind("localhost").build(endpoint, values)
-    except BuildError:
-        return None
+    adapter = app.url_map.bind("localhost")
+    with suppress(BuildError):
+        # It knows which rule is the first choice.
+        yield adapter.build(endpoint, values)
+    for rule in app.url_map.iter_rules(endpoint):
+        built = rule.build(values) if rule.suitable_for(values) else None
+        if built is None:
+            continue
+        yield built[1]
+        if not rule.strict_slashes:
+            path, mark, query = built[1].partition("?")
+            other = path[:-1] if path.endswith("/") else f"{path}/"
+            yield f"{other}{mark}{query}"
 
 
 def source_of(function: Callable[..., Any]) -> str:
@@ -250,8 +264,10 @@ def checked_prefix(prefix: str | Callable[[], str]) -> str | Callable[[], str]:
     """What `key_prefix=` may be.
 
     Raises:
-        ConfigurationError: a text in which more than %s is a format.
+        ConfigurationError: it is neither, or a text in which more than %s is a format.
     """
+    if not prefix or not (isinstance(prefix, str) or callable(prefix)):
+        raise ConfigurationError(f"key_prefix is a text, or a function, not {prefix!r}")
     if isinstance(prefix, str) and "%s" in prefix:
         try:
             prefix % "path"

@@ -9,6 +9,8 @@ all, and need not know them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
 from functools import lru_cache, partial
 from hashlib import blake2b
 from io import BytesIO
@@ -40,8 +42,9 @@ __all__ = ["Visit", "pass_by"]
 
 _BEHIND = "kcache_flask.behind"
 """In the environ of a request that is made again behind one that was answered."""
-_BUSY = "kcache_flask.busy"
-"""In the environ: the keys that are being made for it. To wait for one would never end."""
+_busy: ContextVar[frozenset[Any]] = ContextVar("kcache_flask.busy", default=frozenset())
+"""The keys that are being made here, also by a request within a request. Who waited for one would
+wait for itself."""
 _OF_REQUEST = ("werkzeug.", "flask.", "kcache_flask.")
 _CONDITIONS = frozenset(
     f"HTTP_{name}"
@@ -55,8 +58,9 @@ _SAFE = ("GET", "HEAD")
 class _Behind:
     """What the request that is made again is for."""
 
-    def __init__(self, cached: Cached, token: str) -> None:
+    def __init__(self, cached: Cached, place: Any, token: str) -> None:
         self.cached = cached
+        self.place = place
         self.token = token
         self.stored: Any = None
         self.unkept = Unkept("the view was not called")
@@ -98,13 +102,16 @@ class Visit(Making):
         self._key = key
         self._call = call
         self._space = state.space(self._options.names)
+        # Before the view reads it: what is in a form is gone then.
+        method = request.environ["REQUEST_METHOD"]
+        self._body = "" if method in _SAFE else f"\n{_digest(request.get_data())}"
 
     def answer(self) -> Any:
         """What the view gives, or gave."""
         environ, options = self._environ, self._options
         if _BEHIND in environ and environ[_BEHIND].cached is self._cached:
             return self._answer_behind(environ[_BEHIND])
-        if _BUSY in environ and self._place() in environ[_BUSY]:
+        if self._place() in _busy.get():
             return self._call.run()
         is_head = environ["REQUEST_METHOD"] == "HEAD"
         if options.is_plain and not is_head:
@@ -135,8 +142,6 @@ class Visit(Making):
             return self._forced("miss")
         variant = self._variant(first.names)
         if variant == first.variant:
-            if self._options.is_plain and "HTTP_AUTHORIZATION" not in self._environ:
-                return self._hit(first)
             return self._given(first, self._key, self)
         return self._found_or_made_variant(first, variant)
 
@@ -147,15 +152,23 @@ class Visit(Making):
         if making.has_run:
             return self._made(making, stored, "vary-miss")
         entry = _page_in(stored)
-        return self._pass_by("miss") if entry is None else self._given(entry, key, making)
+        if entry is None or entry.variant != variant:
+            return self._pass_by("miss")
+        return self._given(entry, key, making)
 
     def _given(self, entry: Entry, key: str, making: Making) -> Any:
-        """Answer with an entry, if it may be."""
+        """Answer with the entry of this variant, if that may be."""
         if not entry.is_public and self._is_authorized():
             return self._pass_by("bypass")
-        if self._is_stale(entry):
+        if not self._options.is_plain and self._is_stale(entry):
             return self._refilled(key, making, "stale")
         return self._hit(entry)
+
+    def _suits(self, entry: Entry | None) -> bool:
+        """Whether an entry of any variant may answer this request."""
+        if entry is None or entry.variant != self._variant(entry.names):
+            return False
+        return entry.is_public or not self._is_authorized()
 
     def _forced(self, reason: Forward) -> Any:
         """Call the view, and keep what it gives in the place of what is kept."""
@@ -165,8 +178,7 @@ class Visit(Making):
             if variant != first.variant:
                 making = self._maker_of_variant(first)
                 return self._refilled(self._variant_key(first, variant), making, reason)
-        token = "" if first is None else first.token
-        make = partial(self._make_first, token)
+        make = partial(self._make_first, is_anew=True)
         return self._refilled(self._key, Maker(make, self.renew), reason)
 
     def _maker_of_variant(self, first: Entry) -> Making:
@@ -182,7 +194,7 @@ class Visit(Making):
             variant = self._variant(entry.names)
             if variant != entry.variant:
                 entry = self._kept(self._variant_key(entry, variant))
-        if entry is None or (self._is_authorized() and not entry.is_public):
+        if entry is None or not self._suits(entry):
             return self._pass_by("miss")
         return self._pass_by("stale") if self._is_stale(entry) else self._hit(entry)
 
@@ -198,7 +210,7 @@ class Visit(Making):
             (self._options.names, key),
             making,
             ttl=self._ttl_of,
-            options=self._options.fill,
+            options=self._options.page_fill if not self._body else {},
             passes=self._state.passes,
         )
 
@@ -219,7 +231,7 @@ class Visit(Making):
 
     def make(self) -> Any:
         """Make the first entry."""
-        return self._make_first(None)
+        return self._make_first(is_anew=self._options.keeps_stale)
 
     def renew(self) -> Any:
         """Make the request again, with all that the app does before and after it.
@@ -234,7 +246,7 @@ class Visit(Making):
 
     def _renewed(self, token: str) -> Any:
         app = self._state.app
-        behind = _Behind(self._cached, token)
+        behind = _Behind(self._cached, self._place(), token)
         environ = {
             name: value
             for name, value in self._environ.items()
@@ -249,18 +261,27 @@ class Visit(Making):
 
     def _answer_behind(self, behind: _Behind) -> Any:
         """Call the view for an entry that somebody else stores."""
+        if behind.place != self._place():
+            # Such as of somebody who has logged out in the meantime.
+            return self._call.run()
         try:
             behind.stored = self._make_first(behind.token)
         except Unkept as error:
             behind.unkept = error
         return self._outcome()
 
-    def _make_first(self, token: str | None) -> Any:
-        """Call the view for the entry under the resource's own key."""
+    def _make_first(self, token: str = "", *, is_anew: bool = False) -> Any:
+        """Call the view for the entry under the resource's own key.
+
+        Args:
+            token: of the entry in whose place it comes; empty for a new one.
+            is_anew: whether there may be such an entry. It is looked for here, under the lease: if
+                it is deleted after that, what is made is not stored.
+        """
+        old = self._old() if is_anew else None
+        if old is not None:
+            token = old.token
         called, about = self._made_of_view()
-        if token is None:
-            old = self._old() if self._options.keeps_stale else None
-            token = "" if old is None else old.token
         names = " ".join(sorted(self._learnt(self._names(called))))
         return self._keep(called, about, token or urandom(_TOKEN_SIZE).hex(), names)
 
@@ -271,7 +292,8 @@ class Visit(Making):
         if not names <= frozenset(first.names.split()):
             # It varies on more than was known. The next one begins with that.
             self._learnt(names)
-            self._space.delete(self._key)
+            with suppress(NodeError):
+                self._space.delete(self._key)
             raise Unkept("it varies on more headers than before")
         return self._keep(called, about, first.token, first.names)
 
@@ -281,17 +303,13 @@ class Visit(Making):
         Raises:
             Unkept: nothing is.
         """
-        busy = self._environ.setdefault(_BUSY, set())
-        place = self._place()
-        busy.add(place)
+        token = _busy.set(_busy.get() | {self._place()})
         try:
             called = call_view(self._state.app, self._call, self._environ, self._role)
         finally:
-            busy.discard(place)
+            _busy.reset(token)
         self._called = called
         options, rules = self._options, self._manner.rules
-        if called.error is not None and options.keeps_error(called.error):
-            raise called.error
         if called.error is None and called.result is None and not options.cache_none:
             raise Unkept("None")
         about = kept_of(called, options.conditions, rules, self._asked(), self._role)
@@ -354,12 +372,13 @@ class Visit(Making):
         if not making.has_run:
             # Somebody else did, while this one waited.
             entry = _page_in(stored)
-            is_right = entry is not None and entry.variant == self._variant(entry.names)
-            return self._hit(entry) if entry is not None and is_right else self._pass_by("miss")
+            if entry is None or not self._suits(entry):
+                return self._pass_by("miss")
+            return self._hit(entry)
         unkept = making.unkept
         if unkept is not None and unkept.is_failure and stored is not None:
             old = _page_in(stored)
-            if old is not None:
+            if old is not None and self._suits(old):
                 return self._hit(old)
         if self._state.has_signals:
             self._signal(is_hit=False)
@@ -419,13 +438,18 @@ class Visit(Making):
         return Finish(
             status,
             age,
-            "" if entry.has_cache_control else options.cache_control(age or 0),
+            ""
+            if entry.has_cache_control
+            else options.cache_control(age or 0, is_private=bool(self._manner.covered)),
             options.vary,
             options.is_marked and age is not None,
             True,  # noqa: FBT003 - is_kept; by their places it takes half the time
             entry.etag,
             body if self._role is Role.VIEW else None,
         )
+
+    def _cache_control(self, age: float) -> str:
+        return self._options.cache_control(age, is_private=bool(self._manner.covered))
 
     def _pass_by(self, reason: Forward) -> Any:
         return pass_by(reason, self._call, self._role)
@@ -464,12 +488,12 @@ class Visit(Making):
         root = environ.get("SCRIPT_NAME")
         if root:
             host += root
-        if not names and environ["REQUEST_METHOD"] in _SAFE:
+        if not names and not self._body:
             return _plain_variant(self._manner.name, environ["wsgi.url_scheme"], host)
         variant = variant_of(environ["wsgi.url_scheme"], host, tuple(names.split()), environ)
-        if environ["REQUEST_METHOD"] not in _SAFE:
-            variant += f"\n{_digest(request.get_data())}"
-        return f"{self._manner.name}\n{variant}"
+        # A digest: there may be credentials in these headers.
+        digest = _digest(variant.encode(errors="surrogatepass"))
+        return f"{self._manner.name}\n{digest}{self._body}"
 
     def _variant_key(self, first: Entry, variant: str) -> str:
         of = f"{first.token}\n{variant}".encode(errors="surrogatepass")

@@ -884,17 +884,3 @@ def test_a_view_that_answers_conditions_itself_is_refreshed_whole(timed: Site) -
     assert soon(lambda: timed.count.calls > 1)
     time.sleep(0.2)
     assert timed.get().text == "page True"
-
-
-def test_errors_of_views_are_kept_where_the_decorator_says_so(site: Site) -> None:
-    site.app.testing = True
-
-    def view() -> str:
-        site.count()
-        raise KeyError("cover")
-
-    site.route("/", view, errors={KeyError: 60})
-    for _ in range(2):
-        with pytest.raises(KeyError):
-            site.get()
-    assert site.count.calls == 1
