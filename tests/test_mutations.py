@@ -1022,8 +1022,8 @@ FLASK_MUTATIONS = [
     Mutation(
         "hosts have pages of their own",
         f"{FLASK}/visit.py",
-        "        if variant == first.variant:\n            if self._options.is_plain",
-        "        if True:\n            if self._options.is_plain",
+        "        if variant == first.variant:\n            return self._given(first, self._key, self)",
+        "        if variant:\n            return self._given(first, self._key, self)",
         "tests/flask/test_variants.py::test_hosts_and_schemes_have_pages_of_their_own",
     ),
     Mutation(
@@ -1043,9 +1043,30 @@ FLASK_MUTATIONS = [
     Mutation(
         "a function that a view calls does not wait for that view",
         f"{FLASK}/visit.py",
-        "        busy.add(place)\n",
-        "",
-        "tests/flask/test_broken.py",
+        "_busy.set(_busy.get() | {self._place()})",
+        "_busy.set(_busy.get())",
+        "tests/flask/test_private.py",
+    ),
+    Mutation(
+        "a page that is stale is given to nobody else where the view fails",
+        f"{FLASK}/visit.py",
+        "            if old is not None and self._suits(old):",
+        "            if old is not None:",
+        "tests/flask/test_private.py",
+    ),
+    Mutation(
+        "a stream that reads the session is not kept",
+        f"{FLASK}/called.py",
+        "    if is_stream:",
+        "    if is_stream is None:",
+        "tests/flask/test_private.py",
+    ),
+    Mutation(
+        "a page is renewed under its own key",
+        f"{FLASK}/visit.py",
+        "        if behind.place != self._place():",
+        "        if behind.place is None:",
+        "tests/flask/test_private.py",
     ),
     Mutation(
         "another body has another tag",
