@@ -1022,8 +1022,8 @@ FLASK_MUTATIONS = [
     Mutation(
         "hosts have pages of their own",
         f"{FLASK}/visit.py",
-        "        if variant == first.variant:\n            return self._given(first, self._key, self)",
-        "        if variant:\n            return self._given(first, self._key, self)",
+        "if variant == first.variant:\n            return self._given(first, self._key, self)",
+        "if variant:\n            return self._given(first, self._key, self)",
         "tests/flask/test_variants.py::test_hosts_and_schemes_have_pages_of_their_own",
     ),
     Mutation(
