@@ -64,7 +64,8 @@ class Cache(FillCalls, Memoizes):
         on_error: `"miss"` or `"raise"`: what a call does whose node fails.
         codec: from values to bytes, and back; `SafeCodec()` where it is None or `"safe"`,
             `PickleCodec()` where it is `"pickle"`, which needs a secret.
-        compression: of values that are large.
+        compression: of values that are large; None for `Compression()`, or none at all where all
+            nodes are in-process, and nothing is sent anywhere.
         secret: signs every value, with its key and namespace; what is not signed is a miss. At
             least 16 bytes, such as `secrets.token_hex(32)`, `str` or `bytes`, or a list of them:
             the first one signs, and what any of them has signed is read. No message and no `repr`
@@ -127,7 +128,7 @@ class Cache(FillCalls, Memoizes):
         self._ttl = seconds(given["ttl"])
         self._entries = entries_of(
             SafeCodec() if given["codec"] is None else codec_of(given["codec"]),
-            given["compression"] or Compression(),
+            given["compression"] or _compression_for(core.ring),
             signer_of(given["secret"]),
             core.now,
         )
@@ -338,6 +339,11 @@ class Namespace(FillCalls, Memoizes):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _namespace_of, (self._core, self._path.names, self._ttl, self._entries)
+
+
+def _compression_for(ring: Ring) -> Compression:
+    is_local = all(node.kind == "memory" for node in ring.nodes)
+    return Compression("none") if is_local else Compression()
 
 
 def _shown(core: Core) -> str:

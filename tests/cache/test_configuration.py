@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from math import inf, nan
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -170,3 +171,11 @@ def test_the_ring_hashes_what_goes_out() -> None:
         owner = cache.node_for(key)
         assert Cache([owner]).get(key) == 1
     cache.flush_nodes()
+
+
+def test_nothing_is_compressed_that_is_sent_nowhere() -> None:
+    values = [b"na" * 100_000]
+    name = f"memory://{uuid4().hex}?max_bytes=100000"
+    assert not Cache([name]).set("k", values)
+    assert Cache([name], compression=Compression()).set("k", values)
+    assert Cache([name]).get("k") == values
