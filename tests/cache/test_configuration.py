@@ -13,6 +13,7 @@ import pytest
 
 from kcache import (
     Cache,
+    Compression,
     ConfigurationError,
     EncryptedCodec,
     Node,
