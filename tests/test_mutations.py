@@ -1038,7 +1038,7 @@ FLASK_MUTATIONS = [
         f"{FLASK}/cached_view.py",
         "return role is Role.UNKNOWN and self.key.is_of_path",
         "return False",
-        "tests/flask/test_broken.py",
+        "tests/flask/test_corners.py",
     ),
     Mutation(
         "a function that a view calls does not wait for that view",
@@ -1073,7 +1073,7 @@ FLASK_MUTATIONS = [
         f"{FLASK}/finish.py",
         "    if response.response is not end.body:\n        _tag_anew(response, end)\n",
         "",
-        "tests/flask/test_broken.py::test_an_after_request_that_changes_the_body_changes_the_etag",
+        "tests/flask/test_corners.py::test_an_after_request_that_changes_the_body_changes_the_etag",
     ),
     Mutation(
         "equal texts of two objects are two keys",
@@ -1087,7 +1087,7 @@ FLASK_MUTATIONS = [
         f"{FLASK}/entry.py",
         "    return [_FRAGMENT, text, mark] if mark else text",
         '    return [_FRAGMENT, text, ""] if mark else text',
-        "tests/flask/test_fragments.py tests/flask/test_broken.py",
+        "tests/flask/test_fragments.py tests/flask/test_corners.py",
     ),
     Mutation(
         "lists of keys are not joined with what is in keys",
@@ -1101,7 +1101,7 @@ FLASK_MUTATIONS = [
         f"{FLASK}/fetch.py",
         "        if self.caller != get_ident():",
         "        if False:",
-        "tests/flask/test_broken.py",
+        "tests/flask/test_corners.py",
     ),
 ]
 

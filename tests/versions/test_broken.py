@@ -1,6 +1,6 @@
 """What is wrong is found: each variant of the protocol that lacks something has a way to fail.
 
-To see the ways: `pytest tests/versions/test_broken.py -s`.
+To see the ways: `pytest tests/versions/test_corners.py -s`.
 """
 
 from __future__ import annotations
