@@ -1,4 +1,4 @@
-"""Cases that are easily got wrong: failures, decorators that hide views, keys, bodies, fragments."""
+"""Cases that are easily got wrong: failures, decorators that hide views, keys, bodies."""
 
 # What is cached has arguments that make its key, whether it looks at them or not.
 # ruff: noqa: ARG001, ARG002, ARG005, PLC0415, PLW0108, RUF012
