@@ -314,13 +314,19 @@ class _Call(Making):
                 return unpacked(entry.content)
             self._fetched(is_forced=True)
         self._signal(is_hit=False)
-        if self._made is NOTHING and entry is not None and entry.kind == VALUE:
-            # It failed, and what is stale stands for it.
-            return unpacked(entry.content)
-        return self._made
+        if self._made is not NOTHING:
+            return self._made
+        if entry is None or not self._is_own(entry):
+            return self._call.run()
+        # It failed, and what is stale stands for it.
+        return unpacked(entry.content)
+
+    def _is_own(self, entry: Entry) -> bool:
+        """Whether an entry is a value of this function."""
+        return entry.kind == VALUE and entry.variant == self._cached.name
 
     def _is_good(self, entry: Entry) -> bool:
-        if entry.kind != VALUE or entry.variant != self._cached.name:
+        if not self._is_own(entry):
             return False
         value = unpacked(entry.content)
         conditions = self._cached.options.conditions

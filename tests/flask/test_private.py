@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -17,6 +19,7 @@ from werkzeug.test import TestResponse
 from kcache import ConfigurationError
 from kcache.events import Found
 from tests.flask.site import Site
+from tests.servers import frozen
 
 ADA, BOB = "user=ada", "user=bob"
 
@@ -251,3 +254,42 @@ def test_options_that_cannot_be_are_refused_when_decorated(
 ) -> None:
     with pytest.raises(ConfigurationError):
         site.cache.cached(**options)(lambda: "")
+
+
+def test_a_function_that_fails_gives_no_stale_value_of_another(timed: Site) -> None:
+    @timed.cache.cached(60, stale_on_error=600)
+    def one() -> str:
+        return "of one"
+
+    @timed.cache.cached(60, stale_on_error=600)
+    def two() -> str:
+        raise KeyError("two")
+
+    with timed.app.test_request_context("/"):
+        assert one() == "of one"
+        timed.time += 61
+        with pytest.raises(KeyError, match="two"):
+            two()
+        assert one() == "of one"
+
+
+def test_a_node_that_fails_while_a_page_learns_what_it_varies_on(
+    redises: Any, new_site: Callable[..., Site]
+) -> None:
+    url = redises[0].url
+    site = new_site(KCACHE_NODES=[url], KCACHE_ON_ERROR="raise", KCACHE_TIMEOUT=0.3)
+    is_down = Event()
+
+    def view() -> tuple[str, dict[str, str]]:
+        language = request.headers["Accept-Language"]
+        if is_down.is_set():
+            go_down()
+        vary = "Accept-Language, X-A" if is_down.is_set() else "Accept-Language"
+        return f"{language} {site.count()}", {"Vary": vary}
+
+    site.route("/", view)
+    assert site.get("/", {"Accept-Language": "de"}).text == "de 1"
+    is_down.set()
+    with ExitStack() as stack:
+        go_down = partial(stack.enter_context, frozen(redises[0]))
+        assert site.get("/", {"Accept-Language": "en"}).text == "en 2"
