@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import gc
+import os
+import socket
+import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CHECKS", "EXPECTED", "Get", "Tally", "check", "comes_true", "descriptors"]
+__all__ = [
+    "CHECKS",
+    "EXPECTED",
+    "Get",
+    "Tally",
+    "check",
+    "comes_true",
+    "connections_to",
+    "descriptors",
+]
 
 Get = Callable[[str], object]
 """Reads one key; None is for a miss."""
@@ -73,3 +85,24 @@ def descriptors() -> int:
     """How many this process has open, when what nobody refers to is gone."""
     gc.collect()
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def connections_to(port: int) -> list[str]:
+    """What of this process is connected to a port of this machine, closed ends included.
+
+    Unlike a count of all descriptors, it knows nothing of what threads of others do meanwhile.
+    """
+    gc.collect()
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(int(name))) as sock:
+                peer = sock.getpeername()
+        except OSError:
+            # It was closed meanwhile, or is connected to nothing.
+            continue
+        if isinstance(peer, tuple) and peer[1] == port:
+            found.append(f"{name}: {peer}")
+    return found

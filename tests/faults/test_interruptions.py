@@ -19,7 +19,7 @@ from kcache.net.transport import Transport
 from tests.faults.conftest import Server
 from tests.faults.interruptions import Interrupted, Stopped, by_signals, handling, in_threads
 from tests.faults.proxy import HOLD, proxy
-from tests.faults.tally import EXPECTED, comes_true, descriptors
+from tests.faults.tally import EXPECTED, comes_true, connections_to
 
 SEED = 20_261_122
 ROUNDS = 400
@@ -36,10 +36,9 @@ def test_whatever_a_handler_raises_comes_out_and_leaves_nothing_wrong(
 ) -> None:
     with Cache([server.url], timeout=5) as cache:
         cache.set_many(EXPECTED)
-        before = descriptors()
         tally = by_signals(cache.get, ROUNDS, kind, SEED)
         assert not tally.faults, f"seed {SEED}: {tally}"
-        assert comes_true(lambda: descriptors() <= before + 1)
+        assert comes_true(lambda: len(connections_to(server.port)) <= 2), connections_to(server.port)
 
 
 def test_calls_on_many_keys_pass_on_what_a_handler_raises(server: Server) -> None:
@@ -88,11 +87,10 @@ def test_an_exception_in_one_thread_is_none_in_others(
 ) -> None:
     with Cache([server.url], timeout=5) as cache:
         cache.set_many(EXPECTED)
-        before = descriptors()
         tally = in_threads(cache.get, 150, kind, SEED)
         assert not tally.faults, f"seed {SEED}: {tally}"
         cache.close()
-        assert comes_true(lambda: descriptors() <= before)
+        assert comes_true(lambda: not connections_to(server.port)), connections_to(server.port)
 
 
 def test_signals_do_not_put_off_the_deadline(server: Server) -> None:

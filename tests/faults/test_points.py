@@ -12,7 +12,7 @@ from kcache.node import Node
 from tests.faults.conftest import Server
 from tests.faults.interruptions import Interrupted, Stopped
 from tests.faults.points import OPERATIONS, Operation, at_every_point
-from tests.faults.tally import comes_true, descriptors
+from tests.faults.tally import comes_true, connections_to
 
 
 @pytest.mark.parametrize("kind", [Stopped, ValueError])
@@ -22,13 +22,14 @@ def test_an_exception_at_any_point_leaves_nothing_wrong_on_servers(
 ) -> None:
     with Cache([server.url], timeout=5) as cache:
         operation.call(cache)
-        threads, open_before = threading.active_count(), descriptors()
+        threads = threading.active_count()
         tally = at_every_point(cache, operation, kind)
         assert tally.rounds > 10
         assert not tally.faults, f"{tally}"
-        # One or two are idle, more or less.
-        assert comes_true(lambda: descriptors() <= open_before + 1)
+        # One or two are idle.
+        assert comes_true(lambda: len(connections_to(server.port)) <= 2), connections_to(server.port)
         assert comes_true(lambda: threading.active_count() <= threads), threading.enumerate()
+    assert comes_true(lambda: not connections_to(server.port)), connections_to(server.port)
 
 
 @pytest.mark.parametrize("kind", [Interrupted, Stopped])
