@@ -94,15 +94,15 @@ def connections_to(port: int) -> list[str]:
     """
     gc.collect()
     found = []
-    for name in os.listdir("/proc/self/fd"):
+    for path in Path("/proc/self/fd").iterdir():
         try:
-            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+            if not stat.S_ISSOCK(path.stat().st_mode):
                 continue
-            with socket.socket(fileno=os.dup(int(name))) as sock:
+            with socket.socket(fileno=os.dup(int(path.name))) as sock:
                 peer = sock.getpeername()
         except OSError:
             # It was closed meanwhile, or is connected to nothing.
             continue
         if isinstance(peer, tuple) and peer[1] == port:
-            found.append(f"{name}: {peer}")
+            found.append(f"{path.name}: {peer}")
     return found
