@@ -17,7 +17,7 @@ from benchmarks.namespaces_ways import PREFIX
 from kcache import Cache
 from kcache.known import MAX_KNOWN, Known
 from kcache.namespace import Path
-from kcache.record import TOKEN_SIZE, token_of
+from kcache.record import TOKEN_SIZE, parts_of
 from tests.servers import Memcached, Redis
 
 __all__ = ["memory_rows"]
@@ -125,7 +125,7 @@ def _readers(server: Redis, count: int) -> Work:
         for namespace in kept:
             namespace.get("k")
         # Both are bounded, and counted elsewhere.
-        token_of.cache_clear()
+        parts_of.cache_clear()
         return kept
 
     return work
@@ -133,7 +133,7 @@ def _readers(server: Redis, count: int) -> Work:
 
 def _passing(server: Redis, count: int) -> Work:
     crowd = _crowd(server, count)
-    token_of.cache_clear()
+    parts_of.cache_clear()
 
     def work() -> None:
         for i in range(count):

@@ -16,12 +16,13 @@ from kcache.errors import ConfigurationError, InvalidKey
 from kcache.events import Counts, Listener
 from kcache.executor import run
 from kcache.fill_calls import FillCalls
+from kcache.health import HealthPolicy
 from kcache.invalidation import Invalidation
 from kcache.memoize import Memoizes
 from kcache.namespace import Path
 from kcache.namespaced import Namespaced
 from kcache.node import Node
-from kcache.options import check_parts, checked_timeout, listed
+from kcache.options import check_health, check_parts, checked_seconds, listed
 from kcache.protocols import Codec
 from kcache.ring import Ring, RingOptions
 from kcache.secret import Secret
@@ -29,10 +30,12 @@ from kcache.signed import entries_of
 from kcache.signer import signer_of
 from kcache.ttl import Ttl, seconds
 
-__all__ = ["DEFAULT_TIMEOUT", "Cache", "Namespace"]
+__all__ = ["DEFAULT_DEBT_INTERVAL", "DEFAULT_TIMEOUT", "Cache", "Namespace"]
 
 DEFAULT_TIMEOUT = 0.5
 """Seconds that a call may take in all."""
+DEFAULT_DEBT_INTERVAL = 1.0
+"""Seconds after which a process that uses namespaces asks what nodes have missed."""
 _MOST_NAMESPACES = 256
 """That are kept, each with what it has learnt: some thousand bytes."""
 
@@ -70,6 +73,13 @@ class Cache(FillCalls, Memoizes):
             least 16 bytes, such as `secrets.token_hex(32)`, `str` or `bytes`, or a list of them:
             the first one signs, and what any of them has signed is read. No message and no `repr`
             shows it. Other clients cannot read what is signed.
+        health: when a node is down, and how often it is asked then; None for `HealthPolicy()`.
+        debt_interval: seconds after which a process that uses namespaces asks all nodes what
+            others have missed: so long another process may read what was invalidated while a node
+            could not be reached. It costs one request to each node.
+        trust_restart: whether what a Redis server holds in namespaces counts after it was started
+            again, or promoted. It may be older than what was invalidated since: without this,
+            such a node begins empty. For planned restarts of servers that save everything.
         clock: of in-process nodes, and of the age of values, in seconds, never going back; for
             tests.
         **options: of the dialect, as for `Ring`.
@@ -101,6 +111,9 @@ class Cache(FillCalls, Memoizes):
         codec: Codec | CodecName | None = None,
         compression: Compression | None = None,
         secret: Secret | None = None,
+        health: HealthPolicy | None = None,
+        debt_interval: float = DEFAULT_DEBT_INTERVAL,
+        trust_restart: bool = False,
         clock: Callable[[], float] | None = None,
         **options: Unpack[RingOptions],
     ) -> None:
@@ -110,17 +123,21 @@ class Cache(FillCalls, Memoizes):
             "namespace": namespace,
             "prefix": prefix,
             "ttl": ttl,
-            "timeout": checked_timeout(timeout),
+            "timeout": checked_seconds("timeout", timeout),
             "on_error": on_error,
             "codec": codec,
             "compression": compression,
             "secret": secret,
+            "health": health,
+            "debt_interval": checked_seconds("debt_interval", debt_interval),
+            "trust_restart": trust_restart,
             "clock": clock,
             **options,
         }
         if on_error not in ("miss", "raise"):
             raise ConfigurationError(f"on_error is 'miss' or 'raise', not {on_error!r}")
         check_parts(SafeCodec() if codec is None else codec_of(codec), compression, clock)
+        check_health(health, trust_restart)
         self._attach(opened(configuration))
 
     def _attach(self, core: Core) -> None:

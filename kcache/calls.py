@@ -15,6 +15,7 @@ from kcache.executor import run
 from kcache.fills_many import ManyFills
 from kcache.flow import MISSING, Flow
 from kcache.form import form_of
+from kcache.guard import Guarded
 from kcache.hit import MISS, Hit, Miss
 from kcache.invalidation import Invalidation
 from kcache.key import wire_key
@@ -23,6 +24,7 @@ from kcache.namespaced import Namespaced
 from kcache.net.request import UNDONE
 from kcache.node import Node
 from kcache.plain_filling import PlainFilling, SignedFilling
+from kcache.protocols import Transport
 from kcache.quick import NamespaceQuick, PlainQuick, Quick
 from kcache.route import Key, Router
 from kcache.signed import SignedEntries
@@ -57,6 +59,7 @@ class Calls:
     """
 
     _core: Core
+    _transport: Transport
     _ttl: float | None
     _router: Router[Any]
     _flows: PlainFilling | Namespaced
@@ -76,7 +79,7 @@ class Calls:
         try:
             value = self._quick.get(key)
             if value is UNDONE:
-                value = run(self._flows.get(key), self._core.transport)
+                value = run(self._flows.get(key), self._transport)
         except NodeError:
             if self._core.raises:
                 raise
@@ -126,7 +129,7 @@ class Calls:
             NodeError: a node failed, under `on_error="raise"`.
         """
         listed = list(_several(keys))
-        found = run(self._flows.get_many(listed), self._core.transport)
+        found = run(self._flows.get_many(listed), self._transport)
         self._account.read_many(listed, found)
         return found
 
@@ -152,7 +155,7 @@ class Calls:
         try:
             done = self._quick.set(key, value, life)
             if not isinstance(done, bool):
-                done = run(done, self._core.transport)
+                done = run(done, self._transport)
         except NodeError:
             if self._core.raises:
                 raise
@@ -170,7 +173,7 @@ class Calls:
             NodeError: a node failed, under `on_error="raise"`.
         """
         given = _mapping(values)
-        lost = run(self._flows.set_many(given, self._life(ttl)), self._core.transport)
+        lost = run(self._flows.set_many(given, self._life(ttl)), self._transport)
         self._account.stored_many(given, lost)
         return lost
 
@@ -207,7 +210,7 @@ class Calls:
         Raises:
             InvalidKey, NodeError: as for `get_many`.
         """
-        count = run(self._flows.delete_many(_several(keys)), self._core.transport)
+        count = run(self._flows.delete_many(_several(keys)), self._transport)
         self._account.counts.deletes += count
         return count
 
@@ -311,7 +314,7 @@ class Calls:
         nodes = core.ring.nodes
         router = Router(wire_key, core.ring.index_for)
         forms = [form_of(node.kind, entries) for node in nodes]
-        self._core, self._router = core, router
+        self._core, self._router, self._transport = core, router, core.transport
         leases = Path(core.prefix, ())
         kind = SignedFilling if isinstance(entries, SignedEntries) else PlainFilling
         self._flows = kind(
@@ -323,7 +326,7 @@ class Calls:
         )
         self._account = Account((), core.journal)
         self._flows.unreadable = self._account.unreadable
-        self._fills = ManyFills(core, self._flows, self._account, entries.codec)
+        self._fills = ManyFills(core, self._flows, core.transport, self._account, entries.codec)
         self._quick = PlainQuick(self._flows, router, core.transport.ends, entries)
 
     def _use_namespace(self, core: Core, path: Path, entries: Entries) -> Namespaced:
@@ -337,12 +340,13 @@ class Calls:
             fresh=fresh_token,
             strict=core.raises,
         )
-        self._core, self._router, self._flows = core, router, flows
+        guarded = Guarded(core.guard, path.records[-1])
+        self._core, self._router, self._flows, self._transport = core, router, flows, guarded
         self._account = Account(path.names, core.journal)
         flows.unreadable = self._account.unreadable
-        self._fills = ManyFills(core, flows, self._account, entries.codec)
+        self._fills = ManyFills(core, flows, guarded, self._account, entries.codec)
         self._quick = NamespaceQuick(
-            flows, router, core.transport.ends, entries, path=path, known=core.known
+            flows, router, core.transport.ends, entries, path=path, guarded=guarded
         )
         return flows
 
@@ -357,7 +361,7 @@ class Calls:
 
     def _run(self, flow: Flow[T], *, otherwise: T) -> T:
         try:
-            return run(flow, self._core.transport)
+            return run(flow, self._transport)
         except NodeError:
             if self._core.raises:
                 raise
@@ -370,7 +374,10 @@ def invalidated(core: Core, flows: Namespaced, account: Account) -> Invalidation
     Raises:
         InvalidationIncomplete: a node failed, and calls raise.
     """
-    failures = run(flows.invalidate(), core.transport)
+    record = flows.path.records[-1]
+    failures = run(flows.invalidate(), Guarded(core.guard, record))
+    if failures:
+        core.guard.not_invalidated(record, failures)
     pending = tuple(failure.node for failure in failures)
     account.invalidated(pending)
     if pending and core.raises:

@@ -32,6 +32,7 @@ __all__ = [
     "Gets",
     "Held",
     "Hit",
+    "Identify",
     "Item",
     "NotANumber",
     "Ping",
@@ -163,6 +164,15 @@ class Ping(NamedTuple):
     """Ask whether the node is there; the reply is True."""
 
 
+class Identify(NamedTuple):
+    """Ask which server it is; the reply is bytes, and none where that makes no difference.
+
+    Redis has them: another process has others, and so has one that was a replica meanwhile, since
+    what it holds may come from a snapshot, or from a replica that was behind. memcached begins
+    empty each time.
+    """
+
+
 class Held(NamedTuple):
     """An entry with its token.
 
@@ -195,10 +205,22 @@ class Refused(NamedTuple):
 
 
 Command: TypeAlias = (
-    Get | Gets | Set | SetIf | Swap | Delete | Touch | Ttl | Count | CountIf | Flush | Ping
+    Get
+    | Gets
+    | Set
+    | SetIf
+    | Swap
+    | Delete
+    | Touch
+    | Ttl
+    | Count
+    | CountIf
+    | Flush
+    | Ping
+    | Identify
 )
 HARMLESS: Final[frozenset[type[Command]]] = frozenset(
-    [Get, Gets, Set, Delete, Touch, Ttl, Flush, Ping]
+    [Get, Gets, Set, Delete, Touch, Ttl, Flush, Ping, Identify]
 )
 """What may be sent twice: the second time changes nothing more."""
 

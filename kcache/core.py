@@ -9,6 +9,8 @@ from time import time
 from typing import Any
 
 from kcache.events import Journal
+from kcache.guard import Guard
+from kcache.health import HealthPolicy
 from kcache.known import Known
 from kcache.memory import MemoryStore, open_store
 from kcache.namespace import checked_prefix
@@ -22,6 +24,7 @@ __all__ = ["Core", "fresh_token", "opened"]
 
 _NOT_OF_RINGS = (
     *("namespace", "prefix", "ttl", "timeout", "on_error"),
+    *("health", "debt_interval", "trust_restart"),
     *("codec", "compression", "secret", "clock"),
 )
 
@@ -35,6 +38,7 @@ class Core:
         transport: to the nodes of the ring, in its order.
         known: the version tokens that were seen there.
         prefix: of the keys of namespaces and records.
+        guard: of the nodes where namespaces are used.
         raises: whether calls raise where a node fails.
         configuration: what it was opened with; it pickles as that.
         now: Unix time in seconds.
@@ -45,6 +49,7 @@ class Core:
     transport: Transport
     known: Known
     prefix: bytes
+    guard: Guard
     raises: bool
     configuration: Mapping[str, Any]
     now: Callable[[], float] = time
@@ -68,11 +73,24 @@ def opened(configuration: Mapping[str, Any]) -> Core:
     nodes, clock = given.pop("nodes"), own["clock"]
     ring = ring_of(nodes, **given)
     journal = Journal()
+    store_of = _store_opener(nodes, clock)
+    transport = Transport(
+        ring.nodes, own["timeout"], store_of, journal, own["health"] or HealthPolicy()
+    )
+    known, prefix = Known(len(ring.nodes)), checked_prefix(own["prefix"])
     return Core(
         ring,
-        Transport(ring.nodes, own["timeout"], _store_opener(nodes, clock), journal),
-        Known(len(ring.nodes)),
-        checked_prefix(own["prefix"]),
+        transport,
+        known,
+        prefix,
+        Guard(
+            transport,
+            known,
+            prefix,
+            fresh=fresh_token,
+            debt_interval=own["debt_interval"],
+            trusts_restart=own["trust_restart"],
+        ),
         raises=own["on_error"] == "raise",
         configuration=configuration,
         now=clock or time,

@@ -148,7 +148,7 @@ class FillCalls(Calls):
             try:
                 value = self._quick.get(key)
                 if value is UNDONE:
-                    value = run(self._flows.get(key), self._core.transport)
+                    value = run(self._flows.get(key), self._transport)
             except NodeError:
                 if self._core.raises:
                     raise

@@ -30,7 +30,7 @@ from kcache.interruption import is_of_handler
 from kcache.namespaced import Namespaced
 from kcache.plain_filling import PlainFilling
 from kcache.policy import Policy, Task
-from kcache.protocols import Codec
+from kcache.protocols import Codec, Transport
 from kcache.refresher import Refresher
 from kcache.route import Key
 from kcache.sight import MARK_SIZE, Sight
@@ -81,6 +81,7 @@ class Fills:
     Args:
         core: the fleet.
         flows: of the place.
+        transport: to the nodes, for these flows.
         account: of the place.
         codec: of its values.
         chance: gives random numbers from 0 up to 1.
@@ -90,12 +91,14 @@ class Fills:
         self,
         core: Core,
         flows: Namespaced | PlainFilling,
+        transport: Transport,
         account: Account,
         codec: Codec,
+        *,
         chance: Callable[[], float] = random,
     ) -> None:
         self._core = core
-        self._transport = core.transport
+        self._transport = transport
         # Leases of either kind are only handed on.
         self._flows: Any = flows
         self._account = account

@@ -21,10 +21,14 @@ class Known:
 
     Args:
         nodes: how many there are.
+
+    Attributes:
+        identities: of the servers, by node; None where it does not count, or is not known.
     """
 
     def __init__(self, nodes: int) -> None:
         self._tokens: list[dict[bytes, bytes]] = [{} for _ in range(nodes)]
+        self.identities: list[bytes | None] = [None] * nodes
 
     def tokens(self, index: int, records: Iterable[bytes]) -> tuple[bytes, ...]:
         """The tokens of records on a node; none at all if one of them is not known."""

@@ -16,6 +16,7 @@ from kcache.command import (
     Gets,
     Held,
     Hit,
+    Identify,
     NotANumber,
     Ping,
     Refused,
@@ -101,6 +102,10 @@ def _ping(_store: MemoryStore, _command: Ping) -> bool:
     return True
 
 
+def _identify(_store: MemoryStore, _command: Identify) -> bytes:
+    return b""
+
+
 _WAYS: Mapping[type[Command], Callable[[MemoryStore, Any], Reply]] = MappingProxyType(
     {
         Get: _get,
@@ -114,5 +119,6 @@ _WAYS: Mapping[type[Command], Callable[[MemoryStore, Any], Reply]] = MappingProx
         Count: _count,
         Flush: _flush,
         Ping: _ping,
+        Identify: _identify,
     }
 )

@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 from kcache.errors import ConfigurationError, InvalidKey
 
-__all__ = ["DIGEST_SIZE", "Path", "Place", "checked_prefix"]
+__all__ = [
+    "DIGEST_SIZE",
+    "Path",
+    "Place",
+    "checked_prefix",
+    "debts_key",
+    "epoch_key",
+    "is_entry",
+    "paid_key",
+]
 
 DIGEST_SIZE = 24
 """Bytes; two keys of one digest would take 2**96 tries to find."""
@@ -23,6 +32,7 @@ MAX_DEPTH = 16
 
 _MARK = b"\xff"
 _ENTRY, _RECORD = b"kcache entry", b"kcache record"
+_DEBTS, _EPOCH = b"kcache debts", b"kcache epoch"
 _UTF8, _SURROGATES = b"\x00", b"\x01"
 _LENGTH_SIZE = 4
 
@@ -120,6 +130,26 @@ class Path:
         return f"Path({self.prefix!r}, {self.names!r})"
 
 
+def debts_key(prefix: bytes, node: str) -> bytes:
+    """The wire key of what a node has missed, as it lies on the others.
+
+    Args:
+        prefix: of the cache.
+        node: its name.
+    """
+    return _wire_key(prefix, b"d", _hash_of(_DEBTS, prefix, (node.encode(),)).digest())
+
+
+def paid_key(prefix: bytes) -> bytes:
+    """The wire key of what a node has missed and was told later, as it lies on the node."""
+    return _wire_key(prefix, b"p", _hash_of(_DEBTS, prefix, ()).digest())
+
+
+def epoch_key(prefix: bytes) -> bytes:
+    """The wire key of the epoch of the ring that a node belongs to."""
+    return _wire_key(prefix, b"r", _hash_of(_EPOCH, prefix, ()).digest())
+
+
 def checked_prefix(prefix: str) -> bytes:
     """The bytes of a cache's prefix.
 
@@ -132,6 +162,11 @@ def checked_prefix(prefix: str) -> bytes:
     if len(encoded) > MAX_PREFIX:
         raise ConfigurationError(f"prefix has at most {MAX_PREFIX} bytes, not {len(encoded)}")
     return encoded
+
+
+def is_entry(prefix: bytes, wire: bytes) -> bool:
+    """Whether a wire key is that of an entry in a namespace."""
+    return wire.startswith(prefix + _MARK + b"e")
 
 
 def _wire_key(prefix: bytes, kind: bytes, digest: bytes) -> bytes:

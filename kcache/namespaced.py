@@ -140,9 +140,7 @@ class Namespaced(Versions):
     ) -> Flow[int | None]:
         """Add to a counter; the new number. Its end stays."""
         if initial is not None and not 0 <= initial <= MAX_COUNT:
-            raise NotACounter(
-                f"{self._path.shown(key)}: initial={initial} is not in 0 .. 2**63 - 1"
-            )
+            raise NotACounter(f"{self.path.shown(key)}: initial={initial} is not in 0 .. 2**63 - 1")
 
         number, prepared = initial, self._entries.prepared
 
@@ -153,7 +151,7 @@ class Namespaced(Versions):
                 return None if initial is None else Change(prepared(initial), ttl)
             if type(held) is not int or not 0 <= held <= MAX_COUNT - max(delta, 0):
                 raise NotACounter(
-                    f"{self._path.shown(key)} holds no number of 0 .. 2**63 - 1, "
+                    f"{self.path.shown(key)} holds no number of 0 .. 2**63 - 1, "
                     "or the sum would be beyond it"
                 )
             number = max(held + delta, 0)

@@ -7,10 +7,11 @@ from typing import Any, Unpack
 
 from kcache.compress import Compression
 from kcache.errors import ConfigurationError
+from kcache.health import HealthPolicy
 from kcache.node import Node
 from kcache.ring import Ring, RingOptions
 
-__all__ = ["check_parts", "checked_timeout", "listed", "ring_of"]
+__all__ = ["check_health", "check_parts", "checked_seconds", "listed", "ring_of"]
 
 _PRIVATE = "private"
 # What the system can be asked to wait for.
@@ -45,18 +46,30 @@ def ring_of(
     return Ring(nodes, dialect, **options)
 
 
-def checked_timeout(timeout: float) -> float:
-    """A timeout in seconds.
+def checked_seconds(name: str, number: float) -> float:
+    """A timeout or an interval in seconds.
 
     Raises:
         ConfigurationError: it is none.
     """
-    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not is_number or not 0 < timeout <= _LONGEST_TIMEOUT:
+    is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
+    if not is_number or not 0 < number <= _LONGEST_TIMEOUT:
         raise ConfigurationError(
-            f"timeout is a number of seconds above 0, up to a million, not {timeout!r}"
+            f"{name} is a number of seconds above 0, up to a million, not {number!r}"
         )
-    return timeout
+    return number
+
+
+def check_health(health: Any, trust_restart: Any) -> None:
+    """Refuse what is no policy, and no yes or no; None stands for none given.
+
+    Raises:
+        ConfigurationError: one is.
+    """
+    if health is not None and not isinstance(health, HealthPolicy):
+        raise ConfigurationError(f"health is a HealthPolicy, not {health!r}")
+    if not isinstance(trust_restart, bool):
+        raise ConfigurationError(f"trust_restart is True or False, not {trust_restart!r}")
 
 
 def check_parts(codec: Any, compression: Any, clock: Any) -> None:

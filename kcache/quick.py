@@ -6,12 +6,15 @@ What cannot be done in one piece is UNDONE, and left to a flow.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
+from time import monotonic
 from typing import Any, Protocol
 
+from kcache.command import Item
 from kcache.entry import FRAME_FLAGS, Entries
-from kcache.errors import DecodeError
+from kcache.errors import DecodeError, NodeError
 from kcache.flow import MISSING, Flow
-from kcache.known import Known
+from kcache.guard import Guarded
 from kcache.namespace import Path, Place
 from kcache.namespaced import Namespaced
 from kcache.net.beside import Beside, Found, beside_on
@@ -19,7 +22,7 @@ from kcache.net.direct import direct_to
 from kcache.net.request import UNDONE
 from kcache.net.transport import End
 from kcache.plain import Plain
-from kcache.record import token_of
+from kcache.record import tokens_of
 from kcache.route import Key, Router
 from kcache.versions import joined
 
@@ -66,6 +69,19 @@ class PlainQuick(Quick):
         return self._flows.set(key, value, ttl) if done is UNDONE else done is True
 
 
+class _Unready:
+    """The direct path to a node that may not be used yet."""
+
+    def read(self, _wire: bytes) -> Any:
+        return UNDONE
+
+    def store(self, _item: Item, _ttl: float | None) -> Any:
+        return UNDONE
+
+
+_UNREADY = _Unready()
+
+
 class NamespaceQuick(Quick):
     """In a namespace, by the protocol of `kcache.versions`: entry and records in one request."""
 
@@ -77,7 +93,7 @@ class NamespaceQuick(Quick):
         entries: Entries,
         *,
         path: Path,
-        known: Known,
+        guarded: Guarded,
     ) -> None:
         self._flows = flows
         self._route = router.route
@@ -85,7 +101,11 @@ class NamespaceQuick(Quick):
         self._ends = ends
         self._frame, self._unframe = entries.frame, entries.unframe_stamped
         self._records = path.records
-        self._known = known
+        self._known = guarded.guard.known
+        self._guarded, guard = guarded, guarded.guard
+        self._new = guard.new
+        # In-process nodes, and one by itself, have no debts to be looked for.
+        self._guard = guard if guard.due < inf else None
         # By node, from its first use on; what was found there last, and the tokens in it.
         self._besides: dict[int, Beside] = {}
         self._tokens: dict[int, tuple[Found, bytes]] = {}
@@ -93,6 +113,8 @@ class NamespaceQuick(Quick):
     def get(self, key: Key) -> Any:  # noqa: D102 - as in `Quick`
         route = self._seen.get(key) if key.__class__ is str else None
         index, place = route or self._route(key)
+        if self._guard is not None and monotonic() >= self._guard.due:
+            self._guard.look_soon()
         answer = (self._besides.get(index) or self._open(index)).read(place.key)
         if answer is UNDONE:
             return UNDONE
@@ -115,20 +137,27 @@ class NamespaceQuick(Quick):
         if not tokens:
             return self._flows.set(key, value, ttl)
         item = place.key, self._frame(value, place.digest + tokens), FRAME_FLAGS
-        found = (self._besides.get(index) or self._open(index)).store(item, ttl)
+        try:
+            found = (self._besides.get(index) or self._open(index)).store(item, ttl)
+        except NodeError as error:
+            self._guarded.lost(index, error)
+            raise
         if found is UNDONE:
             return self._flows.set(key, value, ttl)
         if (last and last[0] is found) or self._note(index, found) == tokens:
             return True
-        seen = tuple(map(token_of, found))
+        seen = tokens_of(found, self._known.identities[index])
         return self._flows.set_again(index, place, value, ttl, item=item, tokens=seen)
 
     def _open(self, index: int) -> Beside:
+        if index in self._new:
+            # The flow has it looked at first.
+            return _UNREADY
         return self._besides.setdefault(index, beside_on(self._ends[index], self._records))
 
     def _note(self, index: int, found: Found) -> bytes:
         """Remember the tokens of records; all of them in one, and nothing if one is missing."""
-        tokens = tuple(map(token_of, found))
+        tokens = tokens_of(found, self._known.identities[index])
         self._known.note(index, self._records, tokens)
         whole = joined(tokens) if all(tokens) else b""
         self._tokens[index] = found, whole

@@ -504,8 +504,8 @@ MUTATIONS = [
     Mutation(
         "entries are read before their records",
         "versions/reading.py",
-        "return Get((*(place.key for place in places), *self._path.records))",
-        "return Get((*self._path.records, *(place.key for place in places)))",
+        "return Get((*(place.key for place in places), *self.path.records))",
+        "return Get((*self.path.records, *(place.key for place in places)))",
         f"{FLOWS}::test_entries_are_read_before_records",
     ),
     Mutation(

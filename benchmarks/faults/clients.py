@@ -17,7 +17,7 @@ from kcache import Cache
 from tests.faults.tally import EXPECTED, Get
 from tests.servers import Memcached, Redis, memcached, redis
 
-__all__ = ["PACKAGES", "Client", "Server", "filled", "opened", "served"]
+__all__ = ["PACKAGES", "Client", "Server", "filled", "opened", "served", "wrapped"]
 
 Server = Redis | Memcached
 # A busy machine does not upset kcache; a peer that waits for a reply which never comes, soon ends.
@@ -119,27 +119,40 @@ class _Kcache(Client):
         self.inner.close()
 
 
-def _made(who: str, server: Server, *, bounded: bool) -> Client:
-    """A client; one that is not bounded has no options at all."""
+_WAYS: Mapping[str, type[Client]] = {
+    KCACHE: _Kcache,
+    "redis-py": _RedisPy,
+    "PooledClient": _Pymemcache,
+    "HashClient": _Pymemcache,
+}
+
+
+def wrapped(who: str, inner: Any) -> Client:
+    """A contender's own client, behind the calls of all."""
+    return _WAYS.get(who, Client)(inner)
+
+
+def _made(who: str, server: Server, *, bounded: bool) -> Any:
+    """A client of its own; one that is not bounded has no options at all."""
     address: Any = server.address
     pair = "{}:{}".format(*address)
     times: dict[str, Any] = {"timeout": _PEERS_TIMEOUT, "connect_timeout": 1} if bounded else {}
     replies = {"default_noreply": False} if bounded else {}
     if who == KCACHE:
         time: Any = {"timeout": _TIMEOUT} if bounded else {}
-        return _Kcache(Cache([server.url], **time))
+        return Cache([server.url], **time)
     if who == "redis-py":
         redis_times: Any = {"socket_timeout": _PEERS_TIMEOUT} if bounded else {}
-        return _RedisPy(redis_py.Redis.from_url(server.url, **redis_times))
+        return redis_py.Redis.from_url(server.url, **redis_times)
     if who == "PooledClient":
-        return _Pymemcache(pymemcache.PooledClient(address, **times, **replies))
+        return pymemcache.PooledClient(address, **times, **replies)
     if who == "HashClient":
         hashed = pymemcache.client.hash.HashClient
-        return _Pymemcache(hashed([address], ignore_exc=True, **times, **replies))
+        return hashed([address], ignore_exc=True, **times, **replies)
     if who == "pylibmc":
-        return Client(pylibmc.Client([pair]))
+        return pylibmc.Client([pair])
     waits = {"socket_timeout": _PEERS_TIMEOUT} if bounded else {}
-    return Client(memcache.Client([pair], **waits))
+    return memcache.Client([pair], **waits)
 
 
 @contextmanager
@@ -153,7 +166,7 @@ def served(contender: Contender, *options: str) -> Iterator[Server]:
 @contextmanager
 def opened(contender: Contender, server: Server, *, bounded: bool = True) -> Iterator[Client]:
     """The contender's client; one that is not bounded has no options at all."""
-    client = _made(contender.who, server, bounded=bounded)
+    client = wrapped(contender.who, _made(contender.who, server, bounded=bounded))
     try:
         yield client
     finally:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -23,6 +21,7 @@ from benchmarks.faults.scenario import (
     found,
     repeated,
 )
+from benchmarks.faults.told import told
 from kcache import Cache
 from tests.faults.interruptions import Interrupted, Stopped, by_signals, handling
 from tests.faults.points import OPERATIONS, Operation, at_point
@@ -62,16 +61,9 @@ def _gevent(contender: Contender, effort: Effort) -> Iterator[Finding]:
         for tally in repeated(
             effort,
             effort.count,
-            lambda count, seed: _told([sys.executable, *module, server.url, f"{count}", f"{seed}"]),
+            lambda count, seed: told([sys.executable, *module, server.url, f"{count}", f"{seed}"]),
         ):
             yield found(tally)
-
-
-def _told(command: Sequence[str]) -> Tally:
-    """The tally that a program prints."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    counts = {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", done.stdout)}
-    return Tally(**counts) if counts else Tally(rounds=1, errors=1)
 
 
 def _invalidate(cache: Any) -> object:

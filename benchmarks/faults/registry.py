@@ -5,6 +5,8 @@ from __future__ import annotations
 from benchmarks.faults import (
     corrupted,
     counting,
+    crowds,
+    cut_replies,
     filling,
     forked,
     frozen_node,
@@ -12,9 +14,12 @@ from benchmarks.faults import (
     hostile_keys,
     hostile_words,
     interrupted,
+    killed_nodes,
     lives,
     oversize,
     planted,
+    round_trips,
+    stopped_node,
     streams,
 )
 from benchmarks.faults.scenario import Scenario
@@ -23,13 +28,18 @@ __all__ = ["SCENARIOS"]
 
 SCENARIOS: tuple[Scenario, ...] = (
     *interrupted.SCENARIOS,
+    *crowds.SCENARIOS,
     *forked.SCENARIOS,
     *streams.SCENARIOS,
+    *killed_nodes.SCENARIOS,
+    *stopped_node.SCENARIOS,
     *frozen_node.SCENARIOS,
+    *cut_replies.SCENARIOS,
     *hostile_keys.SCENARIOS,
     *hostile_words.SCENARIOS,
     *hostile_calls.SCENARIOS,
     *filling.SCENARIOS,
+    *round_trips.SCENARIOS,
     *lives.SCENARIOS,
     *counting.SCENARIOS,
     *oversize.SCENARIOS,

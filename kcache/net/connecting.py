@@ -18,6 +18,7 @@ from kcache.net.background import start
 from kcache.net.connection import Connection
 from kcache.net.leg import Leg
 from kcache.net.pool import Pool
+from kcache.net.trial import Trial
 
 __all__ = ["connect"]
 
@@ -49,7 +50,7 @@ def connect(legs: Sequence[Leg], deadline: float) -> None:
             leg.fail(ConnectFailed(leg.pool.node, "the process was forked meanwhile"))
 
 
-def _start(number: int, pool: Pool, deadline: float, opened: _Opened) -> None:
+def _start(number: int, pool: Pool | Trial, deadline: float, opened: _Opened) -> None:
     arguments = (number, pool, deadline, opened)
     try:
         start(_open, arguments, "kcache-open")
@@ -58,7 +59,7 @@ def _start(number: int, pool: Pool, deadline: float, opened: _Opened) -> None:
         _open(*arguments)
 
 
-def _open(number: int, pool: Pool, deadline: float, opened: _Opened) -> None:
+def _open(number: int, pool: Pool | Trial, deadline: float, opened: _Opened) -> None:
     outcome: Connection | Exception
     try:
         outcome = pool.open(max(deadline - monotonic(), _LEAST))

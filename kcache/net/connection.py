@@ -41,12 +41,14 @@ class Connection:
         is_used: whether an exchange went over it before.
         used_at: when it was used last, on the clock `time.monotonic`.
         recv: waits for bytes; returns at most so many, and none when the node has closed.
+        epoch: of its pool, when it was opened. A pool that drops its connections begins another.
     """
 
-    __slots__ = ("__weakref__", "_sock", "fd", "is_native", "is_used", "recv", "used_at")
+    __slots__ = ("__weakref__", "_sock", "epoch", "fd", "is_native", "is_used", "recv", "used_at")
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
         self._sock = sock
+        self.epoch: object = None
         self.is_used = False
         self.used_at = monotonic()
         self.is_native = isinstance(sock, native_socket) and not isinstance(sock, ssl.SSLSocket)

@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from time import monotonic
 
-from kcache.command import Reply
-from kcache.errors import NodeError, NodeUnavailable
+from kcache.command import Identify, Reply
+from kcache.errors import NodeError, NodeUnavailable, TimedOut
 from kcache.net.connecting import connect
 from kcache.net.leg import Leg
+from kcache.net.pool import Pool
+from kcache.net.talks import talk_for
+from kcache.net.trial import Trial
 
 __all__ = ["carry"]
 
@@ -36,7 +39,7 @@ def carry(legs: Mapping[int, Leg], deadline: float) -> dict[int, list[Reply] | N
         repeated = {index: leg.again() for index, leg in current.items() if leg.may_repeat}
         if repeated:
             current |= repeated
-            connect(list(repeated.values()), deadline)
+            _open(list(repeated.values()), deadline)
             _move(list(repeated.values()), deadline)
     except BaseException:
         for leg in current.values():
@@ -59,7 +62,39 @@ def _provide(legs: Sequence[Leg], deadline: float) -> None:
             if leg.connection is None:
                 missing.append(leg)
     if missing:
-        connect(missing, deadline)
+        _open(missing, deadline)
+
+
+def _open(legs: Sequence[Leg], deadline: float) -> None:
+    """Open a connection for each leg, to the server that was found ready."""
+    connect(legs, deadline)
+    checks: list[tuple[Leg, Pool, Leg]] = []
+    for leg in legs:
+        # Whoever asks for no identity, such as a node that begins empty each time, has none.
+        if leg.connection is not None and isinstance(leg.pool, Pool) and leg.pool.identity:
+            trial = Trial(leg.pool, leg.connection, leg.pool.timeout)
+            check = Leg(trial, talk_for(trial.node, [Identify()]))
+            check.connection, leg.connection = trial.take(fresh=False), None
+            checks.append((leg, leg.pool, check))
+    if checks:
+        _move([check for _, _, check in checks], deadline)
+    for leg, pool, check in checks:
+        _judge(leg, pool, check)
+
+
+def _judge(leg: Leg, pool: Pool, check: Leg) -> None:
+    """Give the connection to a leg if the right server has answered."""
+    outcome = check.outcome
+    if outcome == [pool.identity] and isinstance(check.pool, Trial):
+        leg.connection = check.pool.release()
+    elif isinstance(outcome, TimedOut):
+        leg.time_out()
+    else:
+        error = outcome
+        if not isinstance(error, NodeError):
+            error = NodeUnavailable(pool.node, "another server answers, or it was started again")
+        leg.fail(error)
+        pool.fail(error)
 
 
 def _move(legs: Sequence[Leg], deadline: float) -> None:

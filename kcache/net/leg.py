@@ -11,6 +11,7 @@ from kcache.interruption import is_of_handler
 from kcache.net.connection import WOULD_BLOCK, Connection
 from kcache.net.pool import Pool
 from kcache.net.reasons import foreign, lost, too_late
+from kcache.net.trial import Trial
 from kcache.wire.errors import WireError
 from kcache.wire.talk import Talk
 
@@ -27,7 +28,7 @@ class Leg:
     What fails closes the connection; what is complete gives it back.
 
     Args:
-        pool: of the node.
+        pool: of the node, or a connection of it on trial.
         talk: what is to be said.
         connection: to talk over. None: there is none yet.
 
@@ -38,7 +39,9 @@ class Leg:
 
     __slots__ = ("_begun", "_outcome", "_unsent", "connection", "may_repeat", "pool", "talk")
 
-    def __init__(self, pool: Pool, talk: Talk, connection: Connection | None = None) -> None:
+    def __init__(
+        self, pool: Pool | Trial, talk: Talk, connection: Connection | None = None
+    ) -> None:
         self.pool = pool
         self.talk = talk
         self.connection = connection

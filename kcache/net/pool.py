@@ -9,12 +9,18 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import TYPE_CHECKING
 
+from kcache.arrears import Arrears
 from kcache.errors import NodeError, NodeUnavailable, TimedOut
 from kcache.events import Journal, NodeDown, NodeFailed, NodeUp
+from kcache.health import Health, HealthPolicy, State
 from kcache.net.connection import Connection
 from kcache.net.opening import Opener, opener_of
 from kcache.node import Node
+
+if TYPE_CHECKING:
+    from kcache.net.trial import Trial
 
 __all__ = ["MAX_IDLE", "Outage", "Pool"]
 
@@ -24,6 +30,8 @@ MAX_IDLE = 128
 _COMPLAINT_INTERVAL = 60.0
 """Seconds."""
 
+_BEHIND = "it has missed an invalidation, and is told first"
+
 _log = logging.getLogger("kcache")
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 
@@ -32,14 +40,16 @@ class Outage:
     """The time from a failure of a node until it answers again.
 
     Attributes:
-        error: what ended it.
+        error: what began it.
+        health: of the node, which whoever watches it keeps.
         over: set at its end.
         watching: held by the thread that looks after the node, for as long as it lives.
         look_again: if nobody looks after the node, somebody should from this time on.
     """
 
-    def __init__(self, error: NodeError) -> None:
+    def __init__(self, error: NodeError, health: Health) -> None:
         self.error = error
+        self.health = health
         self.over = threading.Event()
         self.watching = threading.Lock()
         self.look_again = 0.0
@@ -52,7 +62,9 @@ class Pool:
     exchange earlier loses it. There is no lock, since every operation here is atomic, and no
     count of those that are out: there are as many as there are threads that talk to the node.
 
-    A node that failed is left alone until whoever watches it has seen it answer.
+    A node that failed, or is in arrears, is left alone until whoever watches it has seen it answer,
+    and has told it what it missed. Nobody gets a connection until then: the idle ones are closed,
+    and those that come back later are of an epoch that is over.
 
     Args:
         node: of kind `redis` or `memcached`.
@@ -60,9 +72,16 @@ class Pool:
         journal: is told of failures, and of outages and their ends.
         watch: called while there is an outage, by every call that the pool refuses: it sees to it
             that somebody looks after the node, who ends in `recover`.
+        policy: when a node is down, and how often it is asked then.
 
     Attributes:
-        quick: idle native connections. Their user pops them and appends them.
+        quick: idle native connections. Whoever pops one appends it to the same deque; it is
+            another one after a failure.
+        epoch: of the connections that may be put back.
+        arrears: what the node has missed.
+        identity: of the server that was found ready last; None if nobody wanted to know.
+        make_ready: tells the node what it missed, over the one connection that it is given, and
+            says whether the node may be used.
     """
 
     def __init__(
@@ -71,18 +90,31 @@ class Pool:
         timeout: float,
         watch: Callable[[Pool, Outage], None],
         journal: Journal | None = None,
+        policy: HealthPolicy = HealthPolicy(),  # noqa: B008 - it is frozen
     ) -> None:
         self.node = node
         self.timeout = timeout
+        self.policy = policy
         self.quick: deque[Connection] = deque(maxlen=MAX_IDLE)
+        self.epoch = object()
+        self.arrears = Arrears()
+        self.identity: bytes | None = None
+        self.make_ready: Callable[[Trial], bool] | None = None
         self._others: deque[Connection] = deque(maxlen=MAX_IDLE)
         self._open: Opener = opener_of(node)
         self._watch = watch
         self._journal = journal or Journal()
+        self._health = Health()
         # At most one, under the key "now": dictionaries have the atomic operations for that.
         self._outages: dict[str, Outage] = {}
         self._quiet_until = 0.0
         _pools.add(self)
+
+    @property
+    def health(self) -> Health:
+        """What is known of the node."""
+        outage = self._outages.get("now")
+        return self._health if outage is None else outage.health
 
     def take(self, *, fresh: bool) -> Connection | None:
         """An idle connection; None if there is none.
@@ -95,6 +127,8 @@ class Pool:
             NodeUnavailable: the node is down.
         """
         outage = self._outages.get("now")
+        if outage is None and self.arrears:
+            outage = self._begin(NodeUnavailable(self.node, _BEHIND))
         if outage is not None:
             self._watch(self, outage)
             raise NodeUnavailable(self.node, f"is down since: {outage.error.reason}")
@@ -115,7 +149,7 @@ class Pool:
                 little time.
         """
         try:
-            return Connection(self._open(self.node, timeout), self.timeout)
+            return self.connect(timeout)
         except TimedOut as error:
             self.be_late(error, timeout)
             raise
@@ -123,15 +157,30 @@ class Pool:
             self.fail(error)
             raise
 
+    def connect(self, timeout: float) -> Connection:
+        """A new connection, whose failure is no news. It raises NodeError."""
+        epoch = self.epoch
+        connection = Connection(self._open(self.node, timeout), self.timeout)
+        connection.epoch = epoch
+        return connection
+
     def put(self, connection: Connection) -> None:
         """Take a connection back, as the last step of an exchange that is complete."""
         connection.is_used = True
         connection.used_at = monotonic()
-        (self.quick if connection.is_native else self._others).append(connection)
+        # In this order: if the pool is emptied meanwhile, this is not its deque any more.
+        home = self.quick if connection.is_native else self._others
+        if connection.epoch is not self.epoch or self._outages or self.arrears:
+            connection.close()
+        else:
+            home.append(connection)
 
     def drop(self) -> None:
-        """Close the idle connections."""
-        for idle in (self.quick, self._others):
+        """Close the idle connections, and those that are out when they come back."""
+        self.epoch = object()
+        emptied = self.quick, self._others
+        self.quick, self._others = deque(maxlen=MAX_IDLE), deque(maxlen=MAX_IDLE)
+        for idle in emptied:
             while idle:
                 try:
                     idle.pop().close()
@@ -143,20 +192,34 @@ class Pool:
         """The node has not answered in a time.
 
         It has failed, unless the time was short: what was left of that of a call of many steps,
-        of which others took the most, says nothing about the node.
+        of which others took the most, says little about the node.
         """
         if waited > self.timeout / 2:
+            self.fail(error)
+            return
+        self._health = self.policy.suspected(self._health, monotonic())
+        if self._health.state is State.DOWN:
             self.fail(error)
 
     def fail(self, error: NodeError) -> None:
         """The node does not answer: close the idle connections, and leave it alone."""
-        outage = Outage(error)
-        is_first = self._outages.setdefault("now", outage) is outage
+        self._begin(error)
+
+    def owe(self, record: bytes, error: NodeError) -> None:
+        """The node may have missed that a record was renewed: it is told before it is used."""
+        self.arrears.add(record)
+        self._begin(error)
+
+    def _begin(self, error: NodeError) -> Outage:
+        """The outage that there is now."""
+        outage = Outage(error, self.policy.failed(monotonic()))
+        current = self._outages.setdefault("now", outage)
         self.drop()
-        if is_first:
+        if current is outage:
             _log.warning("%s; it is left alone until it answers", error)
             self._journal.tell(NodeDown(error))
             self._watch(self, outage)
+        return current
 
     def complain(self, error: NodeError) -> None:
         """Log, now and then, that the node answers and is of no use: it is no outage."""
@@ -177,6 +240,7 @@ class Pool:
         if self._outages.get("now") is not outage:
             # The pool was closed meanwhile, and may be in another outage by now.
             return False
+        self._health = Health()
         self._outages.pop("now", None)
         _log.info("node %s answers again", self.node.name)
         self._journal.tell(NodeUp(self.node))
@@ -190,7 +254,10 @@ class Pool:
         self.drop()
 
     def forget(self) -> None:
-        """Be as new, in a child process: connections and threads stayed with the parent."""
+        """Be as new, in a child process: connections and threads stayed with the parent.
+
+        What the node has missed, it has missed.
+        """
         self.quick.clear()
         self._others.clear()
         self._outages.clear()

@@ -14,16 +14,12 @@ from kcache.net.exchange import carry
 from kcache.net.leg import Leg
 from kcache.net.pool import Outage, Pool
 from kcache.net.talks import talk_for
+from kcache.net.trial import Trial
 
 __all__ = ["watch"]
 
 # The program's own random numbers stay as it has seeded them; a child's are not its parent's.
 _scatter = SystemRandom()
-_FIRST_DELAY = 0.05
-_LONGEST_DELAY = 1.0
-_PATIENCE = 1.0
-"""Seconds that a try takes at most, or the timeout of calls if that is more. In a busy process a
-thread is slow, and nobody waits for this one."""
 _START = 0.1
 """Seconds after which a thread that was to be started, and does not run, is not waited for."""
 
@@ -31,8 +27,8 @@ _START = 0.1
 def watch(pool: Pool, outage: Outage) -> None:
     """Ask a node now and then, in a thread, until it answers; then its outage is over.
 
-    The delays grow from 50 ms to a second, and are scattered, so that the clients of a node that
-    comes back do not all come at once.
+    The delays grow, and are scattered, so that the clients of a node that comes back do not all
+    come at once.
 
     It is called again for as long as the outage lasts, since a thread may not start: its start
     may be interrupted, or there are too many.
@@ -57,33 +53,37 @@ def _watch(pool_of: weakref.ref[Pool], outage: Outage) -> None:
 
 
 def _ask_until_over(pool_of: weakref.ref[Pool], outage: Outage) -> None:
-    delay = _FIRST_DELAY
-    while not outage.over.wait(delay * _scatter.uniform(0.5, 1)):
+    while True:
         pool = pool_of()
         if pool is None:
             return
-        connection = _answering(_Trial(pool.node, max(pool.timeout, _PATIENCE), watch))
+        delay = pool.policy.delay(outage.health, _scatter.uniform(0.5, 1))
+        del pool
+        if outage.over.wait(delay):
+            return
+        pool = pool_of()
+        if pool is None:
+            return
+        outage.health = pool.policy.probing(outage.health, monotonic())
+        connection = _ready(pool)
         if connection is not None:
             if pool.recover(outage):
                 pool.put(connection)
             return
+        outage.health = pool.policy.silent(outage.health, monotonic())
         del pool
-        delay = min(2 * delay, _LONGEST_DELAY)
 
 
-class _Trial(Pool):
-    """A pool for one try, whose failure is no news."""
-
-    def fail(self, error: NodeError) -> None:
-        del error
-
-
-def _answering(trial: Pool) -> Connection | None:
-    """A connection on which the node has answered."""
+def _ready(pool: Pool) -> Connection | None:
+    """A connection on which the node has answered, and was told what it missed."""
+    timeout = max(pool.timeout, pool.policy.patience)
     try:
-        connection = trial.open(trial.timeout)
+        connection = pool.connect(timeout)
     except NodeError:
         return None
-    leg = Leg(trial, talk_for(trial.node, [Ping()]), connection)
-    outcome = carry({0: leg}, monotonic() + trial.timeout)[0]
-    return trial.take(fresh=False) if outcome == [True] else None
+    trial = Trial(pool, connection, timeout)
+    leg = Leg(trial, talk_for(trial.node, [Ping()]), trial.take(fresh=False))
+    outcome = carry({0: leg}, monotonic() + timeout)[0]
+    if outcome == [True] and (pool.make_ready is None or pool.make_ready(trial)):
+        return trial.release()
+    return None

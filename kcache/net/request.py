@@ -51,7 +51,6 @@ class Requests:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._quick = pool.quick
 
     def ask(
         self, request: bytes, asked: Any, parse: Callable[[bytes, Any], Any], *, once: bool = False
@@ -72,8 +71,11 @@ class Requests:
             TimedOut: there was none in time.
             ConnectFailed: the connection was lost, and the request must not be sent again.
         """
+        # A pool that drops its connections has other ones from then on, and what comes back late
+        # to these is lost.
+        quick = self._pool.quick
         try:
-            connection = self._quick.pop()
+            connection = quick.pop()
         except IndexError:
             return UNDONE
         begun = monotonic()
@@ -98,7 +100,7 @@ class Requests:
             return Begun(connection, data, begun + self._pool.timeout)
         # The last step: whatever happens before it, the connection is lost.
         connection.used_at = begun
-        self._quick.append(connection)
+        quick.append(connection)
         return reply
 
     def rest(self, begun: Begun, *commands: Command) -> Any:

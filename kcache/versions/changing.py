@@ -94,7 +94,7 @@ class Changing(Reading):
         """
         refused = Refused(TOO_LARGE)
         if len(command.item[1]) <= MAX_VALUE:
-            answers = yield {index: (Get(self._path.records), command)}
+            answers = yield {index: (Get(self.path.records), command)}
             replies = answers[index]
             if isinstance(replies, NodeError):
                 if len(command.item[1]) > LARGE:

@@ -79,7 +79,7 @@ class Filling(Reading):
 
     def sight_at(self, index: int, place: Place, *, now: float) -> Flow[Sight[Lease]]:
         """What there is at a time, without a lease: the entry first."""
-        beside = self._path.lease_key(place)
+        beside = self.path.lease_key(place)
         found = yield from self._ask(index, Get((*self._reading(place).keys, beside)))
         held, tokens = self._taken_apart(index, found)
         data = held.get(place.key)
@@ -105,7 +105,7 @@ class Filling(Reading):
             now: Unix time in seconds.
             lock_ttl: how long the marker stays, in seconds.
         """
-        records = self._path.records
+        records = self.path.records
         # What is not known is likely to be absent: it has just been looked for.
         known: Tokens = self._known.tokens(index, records) or (None,) * len(records)
         versions = yield from self._versions(index, known)
@@ -138,9 +138,9 @@ class Filling(Reading):
         self, index: int, place: Place, marker: Marker, *, now: float, lock_ttl: float
     ) -> Flow[Sight[Lease]]:
         """Take the lease on an entry that is alive; see `lease_at`."""
-        beside = self._path.lease_key(place)
+        beside = self.path.lease_key(place)
         for _ in range(_ATTEMPTS):
-            answers = yield {index: (Gets(place.key), Get(self._path.records), Gets(beside))}
+            answers = yield {index: (Gets(place.key), Get(self.path.records), Gets(beside))}
             failures: list[NodeError] = []
             replies = self._replies(index, answers, failures)
             if replies is None:
@@ -192,7 +192,7 @@ class Filling(Reading):
             return False
         condition = Condition(present=None, token=lease.token)
         commands: list[Command] = [
-            Get(self._path.records),
+            Get(self.path.records),
             SetIf((place.key, data, FRAME_FLAGS), ttl, condition),
         ]
         if lease.beside is not None:
@@ -228,7 +228,7 @@ class Filling(Reading):
 
     def withdraw_at(self, index: int, place: Place, mark: bytes) -> Flow[None]:
         """Give up whatever lease there may be with this mark."""
-        beside = self._path.lease_key(place)
+        beside = self.path.lease_key(place)
         answers = yield {index: (Gets(place.key), Get((beside,)))}
         replies = answers[index]
         if isinstance(replies, NodeError):
@@ -249,7 +249,7 @@ class Filling(Reading):
         if held is None or kept is None or isinstance(kept.value, Marker):
             return Sight()
         data = self._entries.renonced(held.data, digest_of(self._fresh())[:_NONCE_SIZE])
-        beside = self._path.lease_key(place)
+        beside = self.path.lease_key(place)
         lease = beside, lease_of(marker, digest_of(data)), FRAME_FLAGS
         swap = Swap((place.key, data, FRAME_FLAGS), held)
         answers = yield {index: (swap, Gets(place.key), Set((lease,), lock_ttl))}
@@ -266,7 +266,7 @@ class Filling(Reading):
 
     def _tried(self, index: int, place: Place, store: SetIf) -> Flow[tuple[Held | None, Tokens]]:
         """Store on a condition, and look at what is there then, the entry first."""
-        answers = yield {index: (store, Gets(place.key), Get(self._path.records))}
+        answers = yield {index: (store, Gets(place.key), Get(self.path.records))}
         failures: list[NodeError] = []
         replies = self._replies(index, answers, failures)
         if replies is None:

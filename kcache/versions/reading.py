@@ -26,7 +26,7 @@ from kcache.framed import OVER_SIZE, Marker
 from kcache.known import Known
 from kcache.namespace import Path, Place
 from kcache.node import Node
-from kcache.record import pack_record, token_of
+from kcache.record import pack_record, tokens_of
 
 __all__ = ["RECORD_TTL", "Reading", "Seen", "Tokens", "digest_of", "is_whole", "joined"]
 
@@ -78,7 +78,7 @@ class Reading(Flows):
         strict: bool,
     ) -> None:
         super().__init__(nodes, strict=strict)
-        self._path = path
+        self.path = path
         self._entries = entries
         self._known = known
         self._fresh = fresh
@@ -91,7 +91,7 @@ class Reading(Flows):
         Where there is no record nothing is alive. A node that has no memory for another token has
         its record deleted.
         """
-        record = self._path.records[-1]
+        record = self.path.records[-1]
         answers = yield {index: (self._renewal(record),) for index in range(len(self._nodes))}
         failures: list[NodeError] = []
         refused = []
@@ -112,13 +112,14 @@ class Reading(Flows):
 
     def _reading(self, *places: Place) -> Get:
         """The entries first, then the records."""
-        return Get((*(place.key for place in places), *self._path.records))
+        return Get((*(place.key for place in places), *self.path.records))
 
     def _taken_apart(self, index: int, found: Iterable[Hit]) -> tuple[dict[bytes, bytes], Tokens]:
         """What a reading gave: the data under each key, and the tokens of the records."""
         held = {key: data for key, _, data in found}
-        tokens = tuple(token_of(held.get(record)) for record in self._path.records)
-        self._known.note(index, self._path.records, tokens)
+        records = [held.get(record) for record in self.path.records]
+        tokens = tokens_of(records, self._known.identities[index])
+        self._known.note(index, self.path.records, tokens)
         return held, tokens
 
     def _value(self, place: Place, data: bytes | None, tokens: Tokens) -> Any:
@@ -161,7 +162,7 @@ class Reading(Flows):
     def _see(self, index: int, place: Place) -> Flow[Seen]:
         """The entry with its own token, then its records, in one round trip."""
         failures: list[NodeError] = []
-        answers = yield {index: (Gets(place.key), Get(self._path.records))}
+        answers = yield {index: (Gets(place.key), Get(self.path.records))}
         replies = self._replies(index, answers, failures)
         if replies is None:
             raise failures[0]
@@ -187,7 +188,7 @@ class Reading(Flows):
             if not missing:
                 break
             answers = yield {
-                index: (*self._additions(found), Get(self._path.records))
+                index: (*self._additions(index, found), Get(self.path.records))
                 for index, found in missing.items()
             }
             still: dict[int, Tokens] = {}
@@ -207,11 +208,14 @@ class Reading(Flows):
             tokens[index] = NodeRefused(self._nodes[index], "it keeps no version record")
         return tokens
 
-    def _additions(self, seen: Tokens) -> list[Command]:
+    def _additions(self, index: int, seen: Tokens) -> list[Command]:
         """Fresh records for the levels that have none, or one that cannot be read."""
         commands: list[Command] = []
-        for record, token in zip(self._path.records, seen, strict=False):
-            item = record, pack_record(self._fresh()), FRAME_FLAGS
+        # Level 0 says which server it was made on.
+        identity = self._known.identities[index] or b""
+        for record, token in zip(self.path.records, seen, strict=False):
+            item = record, pack_record(self._fresh(), identity), FRAME_FLAGS
+            identity = b""
             if token is None:
                 commands.append(SetIf(item, RECORD_TTL, ABSENT))
             elif not token:

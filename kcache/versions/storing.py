@@ -34,13 +34,13 @@ class Storing(Reading):
         Returns:
             What was not stored, by node and place.
         """
-        records = self._path.records
+        records = self.path.records
         tokens = yield from self._installed(
             {index: self._known.tokens(index, records) for index in values}
         )
         frames, lost = self._framed(values, tokens, failures)
         batch: dict[int, tuple[Command, ...]] = {
-            index: (Get(self._path.records), *_stores(items.values(), ttl))
+            index: (Get(self.path.records), *_stores(items.values(), ttl))
             for index, items in frames.items()
         }
         answers = yield batch
@@ -87,7 +87,7 @@ class Storing(Reading):
         Returns:
             Whether it was stored.
         """
-        self._known.note(index, self._path.records, tokens)
+        self._known.note(index, self.path.records, tokens)
         failures: list[NodeError] = []
         lost = yield from self._store_again(
             {index: {place: value}}, {index: {place: item}}, {index: tokens}, ttl, failures

@@ -16,6 +16,7 @@ from kcache.command import (
     Get,
     Gets,
     Held,
+    Identify,
     Ping,
     Refused,
     Reply,
@@ -298,6 +299,10 @@ def _ping(_command: Ping, _now: float) -> _Plan:
     return _Plan(mc.MN, _read_word({_PONG: True}))
 
 
+def _identify(_command: Identify, _now: float) -> _Plan:
+    return _Plan(mc.MN, _read_word({_PONG: b""}))
+
+
 _PLANS: Mapping[type[Command], Callable[[Any, float], _Plan]] = MappingProxyType(
     {
         Get: _get,
@@ -311,6 +316,7 @@ _PLANS: Mapping[type[Command], Callable[[Any, float], _Plan]] = MappingProxyType
         CountIf: _count_if,
         Flush: _flush,
         Ping: _ping,
+        Identify: _identify,
     }
 )
 
@@ -318,7 +324,7 @@ _DONE, _NOT_FOUND, _NONE, _PONG = Meta(b"HD"), Meta(b"NF"), Meta(b"EN"), Meta(b"
 _NOT_STORED = (Meta(b"NS"), Meta(b"EX"), _NOT_FOUND)
 
 
-def _read_word(meanings: Mapping[Any, bool]) -> _Reading:
+def _read_word(meanings: Mapping[Any, bool | bytes]) -> _Reading:
     raw = yield
     if raw in meanings:
         return meanings[raw]

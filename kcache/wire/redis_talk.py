@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from math import ceil, inf
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn, TypeAlias
@@ -15,6 +16,7 @@ from kcache.command import (
     Get,
     Gets,
     Held,
+    Identify,
     NotANumber,
     Ping,
     Refused,
@@ -31,11 +33,13 @@ from kcache.wire.redis_scripts import CAS, COUNT
 from kcache.wire.reply import INCOMPLETE, ErrorReply, Status
 from kcache.wire.talk import Talk
 
-__all__ = ["MAX_COUNT", "MAX_PX", "RedisTalk", "px_of"]
+__all__ = ["IDENTITY_SIZE", "MAX_COUNT", "MAX_PX", "RedisTalk", "px_of"]
 
 MAX_PX = 10**15
 """Milliseconds, 31,700 years; what Redis can add to the time of day has its limit beyond."""
 MAX_COUNT = 2**63 - 1
+IDENTITY_SIZE = 12
+"""Bytes."""
 _MOST_KEYS = 2**16
 _NO_END, _NO_ENTRY = -1, -2
 _PONG, _NAN = Status(b"PONG"), Status(b"NAN")
@@ -251,6 +255,23 @@ def _ping(_command: Ping) -> _Plan:
     return _Plan(resp.encode(b"PING"), 1, lambda raw: raw[0] == _PONG or _is_ok(raw))
 
 
+def _identify(_command: Identify) -> _Plan:
+    request = resp.encode(b"INFO", b"server") + resp.encode(b"INFO", b"replication")
+    return _Plan(request, 2, _read_identity)
+
+
+def _read_identity(raw: list[Raw]) -> Reply:
+    """The run id, and that of the history that it is at the head of, which a promotion ends."""
+    found = b""
+    for text, name in zip(raw, (b"run_id:", b"master_replid:"), strict=True):
+        if not isinstance(text, bytes):
+            return _refused(text) or _fail(text)
+        lines = [line for line in text.split(b"\r\n") if line.startswith(name)]
+        # Servers that speak the protocol and are no Redis may have neither.
+        found += lines[0] if lines else b""
+    return blake2b(found, digest_size=IDENTITY_SIZE).digest() if found else b""
+
+
 _PLANS: Mapping[type[Command], Callable[[Any], _Plan]] = MappingProxyType(
     {
         Get: _get,
@@ -264,6 +285,7 @@ _PLANS: Mapping[type[Command], Callable[[Any], _Plan]] = MappingProxyType(
         Count: _count,
         Flush: _flush,
         Ping: _ping,
+        Identify: _identify,
     }
 )
 

@@ -113,7 +113,9 @@ def wake(sock: socket.socket, how: int) -> None:
 
 def reset(sock: socket.socket) -> None:
     """Make the close of this socket a reset."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    # It may be closed already.
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
 
 
 def _join(thread: threading.Thread) -> None:

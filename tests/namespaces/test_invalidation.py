@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -155,7 +156,10 @@ def test_calls_in_a_namespace_are_one_round_trip(
         Cache([f"{kind}://127.0.0.1:{between.port}"], timeout=PATIENCE) as cache,
     ):
         shop = cache.namespace("shop")
-        # The very first one of a process, too.
+        assert shop.get("key1") == MANY["key1"]
+        # The first use of a Redis has one more: which server it is.
+        first = {"redis": 2, "memcached": 1}[kind]
+        assert between.round_trips == (first,)
         calls = (
             lambda: shop.get("key1"),
             lambda: shop.get("none"),
@@ -168,7 +172,7 @@ def test_calls_in_a_namespace_are_one_round_trip(
             shop.invalidate,
             lambda: shop.get("key1"),
         )
-        for number, call in enumerate(calls, start=1):
+        for number, call in enumerate(calls, start=first + 1):
             call()  # type: ignore[no-untyped-call]  # they have several types
             assert between.round_trips == (number,)
 
@@ -181,6 +185,13 @@ def test_a_restarted_or_emptied_node_gives_nothing_old(redises: tuple[Redis, ...
         assert cache.get("k") is None
         assert cache.set("k", "new")
         assert cache.get("k") == "new"
+
+
+def set_soon(cache: Cache, value: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not cache.set("k", value):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 @pytest.mark.parametrize("kind", ["redis", "memcached"])
@@ -200,10 +211,12 @@ def test_a_set_that_may_have_been_done_is_not_done_under_newer_tokens(
         between.reset()
         assert not cache.set("k", 2)
         assert other.get("k") is None
-        assert cache.set("k", 3)
+        # Until the node was told that the namespace is new, nothing is asked of it.
+        set_soon(cache, 3)
         assert other.get("k") == 3
         # Nor is it said again where nothing was invalidated: somebody may have deleted it since.
         between.reset()
         assert not cache.set("k", 4)
-        assert cache.set("k", 5)
+        assert cache.get("k") is None
+        set_soon(cache, 5)
         assert other.get("k") == 5

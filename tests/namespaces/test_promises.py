@@ -86,7 +86,9 @@ def test_the_direct_path_asks_for_the_entry_before_its_records(kind: str) -> Non
         return []
 
     with lying(note) as server:
-        cache = Cache([f"{kind}://127.0.0.1:{server.port}"], timeout=0.2)
+        # So that it is not asked first which server it is.
+        url = f"{kind}://127.0.0.1:{server.port}"
+        cache = Cache([url], timeout=0.2, trust_restart=True)
         place = cache.namespace("photos")
         (pool,) = cache._core.transport.ends  # noqa: SLF001 - so that the direct path has one
         assert isinstance(pool, Pool)

@@ -100,8 +100,8 @@ class InstallsAgain(Namespaced):
         super().__init__(*args, **options)
         self._sent: dict[bytes, Command] = {}
 
-    def _additions(self, seen: Tokens) -> list[Command]:
-        additions = super()._additions(seen)
+    def _additions(self, index: int, seen: Tokens) -> list[Command]:
+        additions = super()._additions(index, seen)
         return [
             self._sent.setdefault(command.item[0], command)
             for command in additions
@@ -128,12 +128,12 @@ class AbsentIsEqual(Namespaced):
 
 class ReadsRecordsFirst(Namespaced):
     def _reading(self, *places: Place) -> Get:
-        return Get((*self._path.records, *(place.key for place in places)))
+        return Get((*self.path.records, *(place.key for place in places)))
 
 
 class SeesRecordsFirst(Namespaced):
     def _see(self, index: int, place: Place) -> Flow[Seen]:
-        answers = yield {index: (Get(self._path.records), Gets(place.key))}
+        answers = yield {index: (Get(self.path.records), Gets(place.key))}
         replies = answers[index]
         assert not isinstance(replies, NodeError)
         found, held = replies
@@ -146,7 +146,7 @@ class CreatesRecords(Namespaced):
     """Where there is no record, an invalidation makes one, with the token that it made once."""
 
     def invalidate(self) -> Flow[list[NodeError]]:
-        record = self._path.records[-1]
+        record = self.path.records[-1]
         made = SetIf((record, pack_record(REMEMBERED), FRAME_FLAGS), RECORD_TTL, ABSENT)
         commands = (self._renewal(record), made)
         yield dict.fromkeys(range(len(self._nodes)), commands)
@@ -155,7 +155,7 @@ class CreatesRecords(Namespaced):
 
 class OneNode(Namespaced):
     def invalidate(self) -> Flow[list[NodeError]]:
-        record = self._path.records[-1]
+        record = self.path.records[-1]
         yield {0: (self._renewal(record),)}
         return []
 
@@ -203,7 +203,7 @@ class TrustsKnown(Namespaced):
         ttl: float | None,
         failures: list[NodeError],
     ) -> Flow[list[tuple[int, Place]]]:
-        records = self._path.records
+        records = self.path.records
         tokens = yield from self._installed(
             {index: self._known.tokens(index, records) for index in values}
         )

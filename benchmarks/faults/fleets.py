@@ -1,0 +1,82 @@
+"""kcache and its peers on some nodes, which go down and come back while threads read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pylibmc
+from pymemcache.client.hash import HashClient
+
+from benchmarks.faults.clients import Client, Server, wrapped
+from benchmarks.faults.scenario import KCACHE, Contender
+from kcache import Cache
+from tests.faults.tally import EXPECTED
+
+__all__ = ["POLLING", "TIMEOUT", "VALUES", "fleet_client", "held_by"]
+
+TIMEOUT = 0.25
+"""Of each contender, in seconds."""
+_MILLISECONDS = 250
+POLLING = "pylibmc, _poll_timeout"
+"""The option that no manual names is the one that bounds how long pylibmc waits."""
+VALUES = {key.replace(" ", "_"): value for key, value in EXPECTED.items()}
+"""What threads read; most peers take no blanks in keys."""
+
+
+class _Clones:
+    """One for each thread: a client of libmemcached cannot be shared."""
+
+    def __init__(self, original: Any) -> None:
+        self._original, self._own = original, threading.local()
+
+    def __getattr__(self, name: str) -> Any:
+        if not hasattr(self._own, "client"):
+            self._own.client = self._original.clone()
+        return getattr(self._own.client, name)
+
+
+def _pylibmc(servers: Iterable[Server], behaviors: dict[str, Any]) -> Any:
+    pairs = ["{}:{}".format(*server.address) for server in servers]
+    times = {
+        "connect_timeout": _MILLISECONDS,
+        "send_timeout": _MILLISECONDS * 1000,
+        "receive_timeout": _MILLISECONDS * 1000,
+        "retry_timeout": 1,
+    }
+    # Without `ketama` each outage would be one of keys modulo nodes, which nobody runs.
+    return _Clones(pylibmc.Client(pairs, behaviors={"ketama": True, **times, **behaviors}))
+
+
+def _made(who: str, servers: Sequence[Server]) -> Any:
+    if who == KCACHE:
+        return Cache([server.url for server in servers], timeout=TIMEOUT)
+    if who == "HashClient":
+        return HashClient(
+            [server.address for server in servers],
+            connect_timeout=TIMEOUT,
+            timeout=TIMEOUT,
+            use_pooling=True,
+            ignore_exc=True,
+            default_noreply=False,
+        )
+    return _pylibmc(servers, {"_poll_timeout": _MILLISECONDS} if who == POLLING else {})
+
+
+@contextmanager
+def fleet_client(contender: Contender, servers: Sequence[Server]) -> Iterator[Client]:
+    """The contender's client, which threads may share, on nodes that hold all values."""
+    client = wrapped(contender.who, _made(contender.who, servers))
+    try:
+        client.set_many(VALUES)
+        yield client
+    finally:
+        client.close()
+
+
+def held_by(server: Server) -> frozenset[str]:
+    """The keys that a node has now, whoever has chosen it for them."""
+    with Cache([server.url], timeout=5) as direct:
+        return frozenset(direct.get_many(VALUES))

@@ -1,0 +1,242 @@
+"""The guard: no node is used in a namespace before it was told what it missed.
+
+Three things make a node unfit. It may have been started again from a snapshot, which only its first
+connection tells (`versions.owing` asks it). A call of this process may have been lost on the way:
+the records that it wanted to renew, or whose entries it wanted to change, are in arrears. Or
+another process could not reach the node, and left a debt on others: whoever uses namespaces looks
+for these when it begins, when a node comes back, and now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from math import inf
+from time import monotonic
+from types import MappingProxyType
+from typing import Any
+from weakref import ref
+
+from kcache.arrears import Arrears
+from kcache.command import Answers, Batch, Command, Get, Gets, Identify, Ping, Ttl
+from kcache.errors import NodeError, NodeRefused, NodeUnavailable
+from kcache.executor import run
+from kcache.health import State
+from kcache.known import Known
+from kcache.namespace import Path
+from kcache.net.background import start
+from kcache.net.pool import Pool
+from kcache.net.transport import Transport
+from kcache.net.trial import Trial
+from kcache.versions.owing import Owing
+
+__all__ = ["Guard", "Guarded"]
+
+_READS = (Get, Gets, Ttl, Ping, Identify)
+_FIRST_LOOK = 0.6
+"""Of a timeout: at the first use of namespaces, what may be spent on asking all nodes."""
+_FEWEST = 2
+"""Nodes, of which one can keep the debts of the other."""
+_TURNS = 10
+_NONE: Mapping[int, Any] = MappingProxyType({})
+
+
+class Guard:
+    """What all namespaces of a cache share.
+
+    Args:
+        transport: to all nodes that are told of invalidations.
+        known: the version tokens that were seen there.
+        prefix: of the cache.
+        fresh: gives a token that was never given before.
+        debt_interval: seconds after which debts are looked for again.
+        trusts_restart: whether what a server holds counts, wherever it has it from.
+
+    Attributes:
+        new: nodes that were not looked at yet.
+        due: when debts are to be looked for, on the clock `time.monotonic`.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        known: Known,
+        prefix: bytes,
+        *,
+        fresh: Callable[[], bytes],
+        debt_interval: float,
+        trusts_restart: bool,
+    ) -> None:
+        self.transport = transport
+        self.known = known
+        self._debt_interval = debt_interval
+        self._pools = {
+            index: end for index, end in enumerate(transport.ends) if isinstance(end, Pool)
+        }
+        self._owing = Owing(
+            prefix, transport.nodes, known=known, fresh=fresh, trusts_restart=trusts_restart
+        )
+        # Ids of debts that go with what is in arrears here.
+        self._own: dict[int, set[bytes]] = {index: set() for index in self._pools}
+        is_alone = len(self._pools) < _FEWEST
+        self.due = inf if is_alone else monotonic() + debt_interval
+        self.new = {
+            index
+            for index, pool in self._pools.items()
+            if not is_alone or (pool.node.kind == "redis" and not trusts_restart)
+        }
+        everything = Path(prefix, ()).records[0]
+        for index, pool in self._pools.items():
+            pool.arrears = Arrears(everything)
+            pool.make_ready = _later(self, index)
+
+    def begin(self) -> None:
+        """Look at the nodes that were not looked at yet, in a part of the time of a call."""
+        # Those that are in arrears are refused, and then looked after by whoever brings them back.
+        owed = {index: () for index in sorted(self.new) if not self._pools[index].arrears}
+        hurried = _Through(self.transport, self.transport.timeout * _FIRST_LOOK)
+        for index, error in self._made_ready(owed, hurried).items():
+            if error is None:
+                self._is_ready(index)
+            elif not isinstance(error, NodeUnavailable):
+                self._pools[index].fail(error)
+
+    def look_soon(self) -> None:
+        """Look for debts in a thread, and pay them: nobody waits for it."""
+        self.due = monotonic() + self._debt_interval
+        # If there are too many threads, somebody else will look.
+        with suppress(RuntimeError):
+            start(_look, (ref(self),), "kcache-debts")
+
+    def look(self) -> None:
+        """Look for debts of all nodes that are up, and pay them."""
+        up = [index for index, pool in self._pools.items() if pool.health.state is not State.DOWN]
+        owed = {index: () for index in up if index not in self.new}
+        self._made_ready(owed, self.transport)
+
+    def missed(self, index: int, record: bytes, error: NodeError) -> None:
+        """A node may not have done what would have dropped, or changed, entries of a namespace."""
+        pool = self._pools.get(index)
+        if pool is not None:
+            pool.owe(record, error)
+
+    def not_invalidated(self, record: bytes, failures: Iterable[NodeError]) -> None:
+        """Nodes have not been told of an invalidation: they, and others, are told later."""
+        by_node = {failure.node: failure for failure in failures}
+        missed = [index for index, pool in self._pools.items() if pool.node in by_node]
+        for index in missed:
+            self.missed(index, record, by_node[self._pools[index].node])
+        reached = [index for index in self._pools if index not in missed]
+        # What is in arrears by now pays for these debts.
+        for index, ids in run(self._owing.leave(missed, reached), self.transport).items():
+            self._own[index] |= ids
+
+    def make_ready(self, index: int, trial: Trial) -> bool:
+        """Tell a node what it missed, over a connection that nobody else has; whether it knows."""
+        pool = self._pools[index]
+        if index in self.new and not pool.arrears:
+            # Whoever uses namespaces first looks at it.
+            return True
+        through = _Through(self.transport, trial.timeout, {index: trial})
+        for _ in range(_TURNS):
+            # In this order: what goes with a debt of the former is in the latter.
+            own = frozenset(self._own[index])
+            owed = {index: pool.arrears.take()}
+            if self._made_ready(owed, through, {index: own})[index] is not None:
+                return False
+            self._own[index] -= own
+            pool.arrears.settled()
+            self._is_ready(index)
+            if not pool.arrears:
+                return True
+        return False
+
+    def _made_ready(
+        self,
+        owed: Mapping[int, tuple[bytes, ...]],
+        transport: Transport | _Through,
+        own: Mapping[int, Collection[bytes]] = _NONE,
+    ) -> dict[int, NodeError | None]:
+        flow = self._owing.make_ready(owed, self._pools, own=own)
+        return run(flow, transport)
+
+    def _is_ready(self, index: int) -> None:
+        self._pools[index].identity = self.known.identities[index]
+        self.new.discard(index)
+
+
+class Guarded:
+    """The way to the nodes for the flows of one namespace.
+
+    Args:
+        guard: of the cache.
+        record: the namespace's own.
+    """
+
+    def __init__(self, guard: Guard, record: bytes) -> None:
+        self.guard = guard
+        self._record = record
+        self.timeout = guard.transport.timeout
+
+    def exchange(self, batch: Batch, deadline: float) -> Answers:
+        """Carry a batch to its nodes, and their replies back; see `protocols.Transport`.
+
+        A node that may have changed entries, and has not said so, is in arrears: what was sent may
+        arrive at any time, and would bring back what is overwritten until then.
+        """
+        guard = self.guard
+        if guard.new and not guard.new.isdisjoint(batch):
+            guard.begin()
+        if monotonic() >= guard.due:
+            guard.look_soon()
+        answers = guard.transport.exchange(batch, deadline)
+        for index, answer in answers.items():
+            if isinstance(answer, NodeError) and is_unknown(answer) and _changes(batch[index]):
+                guard.missed(index, self._record, answer)
+        return answers
+
+    def lost(self, index: int, error: NodeError) -> None:
+        """A store on the direct path has failed."""
+        if is_unknown(error):
+            self.guard.missed(index, self._record, error)
+
+
+class _Through:
+    """The transport with another limit, or with a connection in the place of a pool."""
+
+    def __init__(
+        self, transport: Transport, timeout: float, trials: Mapping[int, Trial] = _NONE
+    ) -> None:
+        self.timeout = timeout
+        self._transport = transport
+        self._trials = trials
+
+    def exchange(self, batch: Batch, deadline: float) -> Answers:
+        return self._transport.exchange(batch, deadline, self._trials)
+
+
+def is_unknown(error: NodeError) -> bool:
+    """Whether a node that failed may have done what it was told, or may do it yet."""
+    # Of one that is known to be down, nothing was asked; and one that refuses has not done it.
+    return type(error) is not NodeUnavailable and not isinstance(error, NodeRefused)
+
+
+def _changes(commands: Iterable[Command]) -> bool:
+    return not all(isinstance(command, _READS) for command in commands)
+
+
+def _later(guard: Guard, index: int) -> Callable[[Trial], bool]:
+    # A pool that held its guard would be in a circle, and its connections left to the collector.
+    guard_of = ref(guard)
+
+    def make_ready(trial: Trial) -> bool:
+        guard = guard_of()
+        return guard is not None and guard.make_ready(index, trial)
+
+    return make_ready
+
+
+def _look(guard_of: ref[Guard]) -> None:
+    guard = guard_of()
+    if guard is not None:
+        guard.look()

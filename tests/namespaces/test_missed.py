@@ -1,0 +1,260 @@
+"""Nodes that missed an invalidation or a write: nobody is given what it should have dropped."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kcache import Cache, Invalidation
+from tests.faults.proxy import HOLD, Proxy, proxy
+from tests.servers import Memcached, Redis, frozen, kill, memcached, redis
+
+KINDS = ["redis", "memcached"]
+KEYS = [f"key {i}" for i in range(40)]
+PATIENCE = 10.0
+Server = Redis | Memcached
+
+
+def comes_true(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@dataclass
+class Fleet:
+    """Two nodes, each with a way to it that can be cut."""
+
+    kind: str
+    servers: list[Server]
+    ways: list[Proxy]
+
+    def cache(self, *, cut: bool = False, **options: Any) -> Cache:
+        """A cache on them; what is cut for one is not for the others."""
+        ports = [
+            way.port if cut else server.port
+            for way, server in zip(self.ways, self.servers, strict=True)
+        ]
+        nodes = [f"{self.kind}://127.0.0.1:{port}?name=n{at}" for at, port in enumerate(ports)]
+        options = {"namespace": "shop", "timeout": 0.5, "debt_interval": 0.2, **options}
+        return Cache(nodes, **options)
+
+    def lost(self, cache: Cache) -> list[str]:
+        """The keys of the node that is cut off."""
+        return [key for key in KEYS if cache.node_for(key).name == "n0"]
+
+    def cut(self) -> None:
+        """Nothing comes through to the first node, nor back."""
+        self.ways[0].switch(requests=HOLD, replies=HOLD)
+
+    def mend(self) -> None:
+        """What was held back is lost."""
+        self.ways[0].reset()
+        self.ways[0].switch()
+
+
+@pytest.fixture(params=KINDS)
+def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    start: Any = redis if request.param == "redis" else memcached
+    with ExitStack() as stack:
+        servers = [stack.enter_context(start()) for _ in range(2)]
+        ways = [stack.enter_context(proxy(server.address)) for server in servers]
+        yield Fleet(request.param, servers, ways)
+
+
+def test_who_could_not_tell_a_node_is_never_given_what_is_old(fleet: Fleet) -> None:
+    with fleet.cache(cut=True) as cache:
+        lost = fleet.lost(cache)
+        assert cache.set_many(dict.fromkeys(KEYS, "old")) == []
+        fleet.cut()
+        assert [node.name for node in cache.invalidate().pending] == ["n0"]
+        fleet.mend()
+        deadline = time.monotonic() + PATIENCE
+        while not cache.set(lost[0], "new"):
+            assert time.monotonic() < deadline
+            assert cache.get_many(KEYS) == {}
+            assert [cache.get(key) for key in KEYS] == [None] * len(KEYS)
+        assert cache.get_many(lost) == {lost[0]: "new"}
+
+
+def test_others_are_not_given_it_for_longer_than_the_interval(fleet: Fleet) -> None:
+    with fleet.cache(cut=True) as cache, fleet.cache() as other:
+        lost = fleet.lost(cache)
+        cache.set_many(dict.fromkeys(KEYS, "old"))
+        assert len(other.get_many(KEYS)) == len(KEYS)
+        fleet.cut()
+        assert not cache.invalidate().complete
+        # It talks to the node all the time, and hears of it from the other node.
+        comes_true(lambda: other.get_many(lost) == {}, 0.2 + 1)
+        assert other.set_many(dict.fromkeys(lost, "new")) == []
+        time.sleep(0.5)
+        # Paid is paid: what is new is not dropped again.
+        assert len(other.get_many(lost)) == len(lost)
+
+
+def test_a_process_that_starts_later_hears_of_it_before_its_first_read(fleet: Fleet) -> None:
+    cache = fleet.cache(cut=True)
+    lost = fleet.lost(cache)
+    cache.set_many(dict.fromkeys(KEYS, "old"))
+    fleet.cut()
+    assert not cache.invalidate().complete
+    cache.close()
+    for read in (lambda late: late.get(lost[0]), lambda late: late.get_many(lost)):
+        with fleet.cache() as late:
+            assert not read(late)
+
+
+def test_a_node_that_was_frozen_is_told_before_it_is_used(fleet: Fleet) -> None:
+    with fleet.cache() as cache, fleet.cache() as other:
+        lost = fleet.lost(cache)
+        cache.set_many(dict.fromkeys(KEYS, "old"))
+        other.get_many(KEYS)
+        with frozen(fleet.servers[0]):
+            assert not cache.invalidate().complete
+            assert other.get(lost[0]) is None
+        # Both find out by themselves that it is back.
+        for each in (cache, other):
+            deadline = time.monotonic() + PATIENCE
+            while not each.set(lost[1], "new"):
+                assert time.monotonic() < deadline
+                assert each.get(lost[0]) is None
+            assert each.get(lost[0]) is None
+
+
+def test_what_a_frozen_node_does_late_is_not_seen(fleet: Fleet) -> None:
+    with fleet.cache() as cache, fleet.cache() as other:
+        lost = fleet.lost(cache)
+        cache.set_many(dict.fromkeys(lost, "old"))
+        other.get_many(lost)
+        with frozen(fleet.servers[0]):
+            assert cache.set_many(dict.fromkeys(lost, "refused")) == lost
+            assert other.delete(lost[0]) is False
+        for each in (cache, other):
+            comes_true(lambda each=each: each.set(lost[-1], "new"))
+        for each in (cache, other):
+            assert each.get_many(lost[:-1]) == {}
+
+
+def test_an_invalidation_is_complete_once_the_node_is_back(fleet: Fleet) -> None:
+    with fleet.cache(cut=True) as cache:
+        cache.set_many(dict.fromkeys(KEYS, "old"))
+        fleet.cut()
+        assert not cache.invalidate().complete
+        assert not cache.invalidate().complete
+        fleet.mend()
+        comes_true(lambda: cache.invalidate() == Invalidation(complete=True))
+
+
+def test_many_missed_invalidations_drop_everything_on_the_node(fleet: Fleet) -> None:
+    with fleet.cache(cut=True, namespace=None) as cache:
+        kept = cache.namespace("kept")
+        places = [cache.namespace("many", f"{i}") for i in range(80)]
+        for place in (kept, *places):
+            assert place.set_many(dict.fromkeys(KEYS, "old")) == []
+        fleet.cut()
+        outcomes = [place.invalidate() for place in places]
+        assert not any(outcome.complete for outcome in outcomes)
+        fleet.mend()
+        comes_true(lambda: len(kept.get_many(KEYS)) < len(KEYS) and places[0].set(KEYS[0], "new"))
+        for place in places[1:]:
+            assert place.get_many(KEYS) == {}
+
+
+def test_few_missed_invalidations_leave_other_namespaces_alone(fleet: Fleet) -> None:
+    with fleet.cache(cut=True, namespace=None) as cache:
+        kept, dropped = cache.namespace("kept"), cache.namespace("dropped")
+        for place in (kept, dropped):
+            place.set_many(dict.fromkeys(KEYS, "old"))
+        fleet.cut()
+        dropped.invalidate()
+        fleet.mend()
+        comes_true(lambda: len(kept.get_many(KEYS)) == len(KEYS))
+        assert dropped.get_many(KEYS) == {}
+
+
+def test_a_child_process_does_not_forget_what_a_node_has_missed(fleet: Fleet) -> None:
+    with fleet.cache(cut=True) as cache:
+        lost = fleet.lost(cache)
+        cache.set_many(dict.fromkeys(KEYS, "old"))
+        fleet.cut()
+        assert not cache.invalidate().complete
+        child = os.fork()
+        if not child:
+            fine = False
+            try:
+                deadline = time.monotonic() + PATIENCE
+                while not cache.set(lost[1], "new") and time.monotonic() < deadline:
+                    pass
+                fine = cache.get(lost[1]) == "new" and cache.get(lost[0]) is None
+            finally:
+                os._exit(0 if fine else 1)
+        time.sleep(0.1)
+        fleet.mend()
+        assert os.waitpid(child, 0)[1] == 0
+
+
+@contextmanager
+def started_again(server: Redis, folder: Path) -> Iterator[Redis]:
+    kill(server)
+    with redis(port=server.port, folder=folder) as again:
+        yield again
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_snapshot_brings_nothing_back(tmp_path: Path, *, trusted: bool) -> None:
+    with redis(folder=tmp_path) as server:
+        options: dict[str, Any] = {"namespace": "shop", "trust_restart": trusted}
+        with Cache([server.url], **options) as cache, Cache([server.url], **options) as other:
+            assert cache.set("k", "old")
+            assert other.get("k") == "old"
+            command(server, "SAVE")
+            assert cache.invalidate().complete
+            with started_again(server, tmp_path):
+                expected = "old" if trusted else None
+                # A write that a lost connection may have carried would drop the namespace.
+                comes_true(lambda: cache.get("k") == expected and cache.set("other", 1))
+                assert cache.get("k") == expected
+                comes_true(lambda: other.get("other") == 1)
+                assert other.set("other", 2)
+                assert other.get("k") == expected
+                with Cache([server.url], **options) as late:
+                    assert late.get("k") == expected
+                    # Whoever comes later does not drop it once more.
+                    assert late.get("other") == cache.get("other") == 2
+
+
+def command(server: Redis, *words: str) -> None:
+    with server.connection() as sock, sock.makefile("rb") as replies:
+        text = "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
+        sock.sendall(f"*{len(words)}\r\n{text}".encode())
+        assert replies.readline().startswith(b"+OK")
+
+
+def test_a_promoted_replica_begins_anew() -> None:
+    with redis() as primary, redis() as replica:
+        command(replica, "REPLICAOF", "127.0.0.1", f"{primary.port}")
+        with Cache([primary.url], namespace="shop") as cache:
+            assert cache.set("k", "old")
+            # It has what it has; from here on it is behind.
+            with Cache([replica.url], namespace="shop") as reader:
+                comes_true(lambda: reader.get("k") is None and replicated(replica))
+            command(replica, "REPLICAOF", "NO", "ONE")
+            assert cache.invalidate().complete
+        with Cache([replica.url], namespace="shop") as cache:
+            assert cache.get("k") is None
+            assert cache.set("k", "new")
+            assert cache.get("k") == "new"
+
+
+def replicated(replica: Redis) -> bool:
+    with replica.connection() as sock, sock.makefile("rb") as replies:
+        sock.sendall(b"*1\r\n$6\r\nDBSIZE\r\n")
+        return int(replies.readline()[1:]) >= 3
