@@ -11,6 +11,7 @@ from kcache.errors import (
     EncodeError,
     InvalidationIncomplete,
     InvalidKey,
+    NewerEpoch,
     NodeError,
     NodeRefused,
     NodeUnavailable,
@@ -20,6 +21,7 @@ from kcache.errors import (
     ServerListWarning,
     TimedOut,
 )
+from kcache.health import HealthPolicy
 from kcache.hit import Hit, Miss
 from kcache.invalidation import Invalidation
 from kcache.node import Node
@@ -38,12 +40,14 @@ __all__ = [
     "ConnectFailed",
     "EncodeError",
     "EncryptedCodec",
+    "HealthPolicy",
     "Hit",
     "InvalidKey",
     "Invalidation",
     "InvalidationIncomplete",
     "Miss",
     "Namespace",
+    "NewerEpoch",
     "Node",
     "NodeError",
     "NodeRefused",

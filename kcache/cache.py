@@ -22,7 +22,7 @@ from kcache.memoize import Memoizes
 from kcache.namespace import Path
 from kcache.namespaced import Namespaced
 from kcache.node import Node
-from kcache.options import check_health, check_parts, checked_seconds, listed
+from kcache.options import check_health, check_parts, checked_epoch, checked_seconds, listed
 from kcache.protocols import Codec
 from kcache.ring import Ring, RingOptions
 from kcache.secret import Secret
@@ -80,6 +80,12 @@ class Cache(FillCalls, Memoizes):
         trust_restart: whether what a Redis server holds in namespaces counts after it was started
             again, or promoted. It may be older than what was invalidated since: without this,
             such a node begins empty. For planned restarts of servers that save everything.
+        invalidate_nodes: while processes with another ring work beside this one: the nodes of that
+            ring, in its order and with its weights, or a `Ring`. They are told of invalidations,
+            too, and what is stored or deleted here is dropped at its owner there.
+        epoch: of the ring, a number that rises with each change of it. Nodes that own more than in
+            the ring of `invalidate_nodes`, or all without it, begin anew when they join it; and an
+            invalidation by a process that knows an older one only is incomplete.
         clock: of in-process nodes, and of the age of values, in seconds, never going back; for
             tests.
         **options: of the dialect, as for `Ring`.
@@ -114,6 +120,8 @@ class Cache(FillCalls, Memoizes):
         health: HealthPolicy | None = None,
         debt_interval: float = DEFAULT_DEBT_INTERVAL,
         trust_restart: bool = False,
+        invalidate_nodes: Iterable[Node | str] | Ring | None = None,
+        epoch: int = 0,
         clock: Callable[[], float] | None = None,
         **options: Unpack[RingOptions],
     ) -> None:
@@ -131,6 +139,12 @@ class Cache(FillCalls, Memoizes):
             "health": health,
             "debt_interval": checked_seconds("debt_interval", debt_interval),
             "trust_restart": trust_restart,
+            "invalidate_nodes": (
+                invalidate_nodes
+                if invalidate_nodes is None or isinstance(invalidate_nodes, Ring)
+                else listed(invalidate_nodes)
+            ),
+            "epoch": checked_epoch(epoch),
             "clock": clock,
             **options,
         }

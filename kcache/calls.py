@@ -333,12 +333,13 @@ class Calls:
         router = Router(path.place, lambda place: core.ring.index_for(place.key))
         flows = Namespaced(
             path,
-            core.ring.nodes,
+            core.transport.nodes,
             router,
             entries,
             known=core.known,
             fresh=fresh_token,
             strict=core.raises,
+            epoch=core.configuration["epoch"],
         )
         guarded = Guarded(core.guard, path.records[-1])
         self._core, self._router, self._flows, self._transport = core, router, flows, guarded

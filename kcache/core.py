@@ -13,18 +13,20 @@ from kcache.guard import Guard
 from kcache.health import HealthPolicy
 from kcache.known import Known
 from kcache.memory import MemoryStore, open_store
+from kcache.mirror import Mirror
 from kcache.namespace import checked_prefix
 from kcache.net.transport import Transport
 from kcache.node import Node
 from kcache.options import ring_of
 from kcache.record import TOKEN_SIZE
 from kcache.ring import Ring
+from kcache.rings import gains, other_ring, owner_in, together
 
 __all__ = ["Core", "fresh_token", "opened"]
 
 _NOT_OF_RINGS = (
     *("namespace", "prefix", "ttl", "timeout", "on_error"),
-    *("health", "debt_interval", "trust_restart"),
+    *("health", "debt_interval", "trust_restart", "invalidate_nodes", "epoch"),
     *("codec", "compression", "secret", "clock"),
 )
 
@@ -72,25 +74,30 @@ def opened(configuration: Mapping[str, Any]) -> Core:
     own = {name: given.pop(name) for name in _NOT_OF_RINGS}
     nodes, clock = given.pop("nodes"), own["clock"]
     ring = ring_of(nodes, **given)
+    other = other_ring(ring, own["invalidate_nodes"], **given)
+    everyone = ring.nodes if other is None else together(ring, other)
     journal = Journal()
     store_of = _store_opener(nodes, clock)
-    transport = Transport(
-        ring.nodes, own["timeout"], store_of, journal, own["health"] or HealthPolicy()
+    policy = own["health"] or HealthPolicy()
+    transport = Transport(everyone, own["timeout"], store_of, journal, policy)
+    known, prefix = Known(len(everyone)), checked_prefix(own["prefix"])
+    guard = Guard(
+        transport,
+        known,
+        prefix,
+        fresh=fresh_token,
+        debt_interval=own["debt_interval"],
+        trusts_restart=own["trust_restart"],
+        epoch=own["epoch"],
+        gains=gains(ring, other),
+        mirror=None if other is None else Mirror(prefix, owner_in(other, everyone)),
     )
-    known, prefix = Known(len(ring.nodes)), checked_prefix(own["prefix"])
     return Core(
         ring,
         transport,
         known,
         prefix,
-        Guard(
-            transport,
-            known,
-            prefix,
-            fresh=fresh_token,
-            debt_interval=own["debt_interval"],
-            trusts_restart=own["trust_restart"],
-        ),
+        guard,
         raises=own["on_error"] == "raise",
         configuration=configuration,
         now=clock or time,

@@ -11,6 +11,7 @@
     │   │   └── TimedOut               no answer in time
     │   ├── ProtocolError          it answers with what its kind of server never says
     │   └── NodeRefused            it says no: a wrong password, no memory, a role or a right
+    │       └── NewerEpoch             it belongs to a newer ring than this process knows
     └── InvalidationIncomplete  nodes that could not be told of an invalidation
 
 `NodeError` and those under it leave the cache only under `on_error="raise"`; by default such a
@@ -36,6 +37,7 @@ __all__ = [
     "EncodeError",
     "InvalidKey",
     "InvalidationIncomplete",
+    "NewerEpoch",
     "NodeError",
     "NodeRefused",
     "NodeUnavailable",
@@ -132,6 +134,15 @@ class NodeRefused(NodeError):  # noqa: N818 - reads better without "Error"
         words = reason.rstrip(".")
         hint = next((hint for part, hint in _WAYS_OUT.items() if part in words), None)
         self.reason = words if hint is None else f"{words} ({hint})"
+
+
+class NewerEpoch(NodeRefused):
+    """The node belongs to a ring of a newer epoch than this process knows."""
+
+    def __init__(self, node: Node, newer: int, own: int) -> None:
+        super().__init__(
+            node, f"it belongs to a ring of epoch {newer}, and this process knows that of {own}"
+        )
 
 
 class InvalidationIncomplete(CacheError):  # noqa: N818 - reads better without "Error"

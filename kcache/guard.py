@@ -19,10 +19,11 @@ from weakref import ref
 
 from kcache.arrears import Arrears
 from kcache.command import Answers, Batch, Command, Get, Gets, Identify, Ping, Ttl
-from kcache.errors import NodeError, NodeRefused, NodeUnavailable
+from kcache.errors import NewerEpoch, NodeError, NodeRefused, NodeUnavailable
 from kcache.executor import run
 from kcache.health import State
 from kcache.known import Known
+from kcache.mirror import Mirror
 from kcache.namespace import Path
 from kcache.net.background import start
 from kcache.net.pool import Pool
@@ -51,6 +52,9 @@ class Guard:
         fresh: gives a token that was never given before.
         debt_interval: seconds after which debts are looked for again.
         trusts_restart: whether what a server holds counts, wherever it has it from.
+        epoch: of the ring.
+        gains: the indexes of nodes that own more than in the epoch before.
+        mirror: of another ring that is in use beside this one.
 
     Attributes:
         new: nodes that were not looked at yet.
@@ -66,6 +70,9 @@ class Guard:
         fresh: Callable[[], bytes],
         debt_interval: float,
         trusts_restart: bool,
+        epoch: int = 0,
+        gains: Collection[int] = (),
+        mirror: Mirror | None = None,
     ) -> None:
         self.transport = transport
         self.known = known
@@ -73,8 +80,15 @@ class Guard:
         self._pools = {
             index: end for index, end in enumerate(transport.ends) if isinstance(end, Pool)
         }
+        self.mirror = mirror
         self._owing = Owing(
-            prefix, transport.nodes, known=known, fresh=fresh, trusts_restart=trusts_restart
+            prefix,
+            transport.nodes,
+            known=known,
+            fresh=fresh,
+            trusts_restart=trusts_restart,
+            epoch=epoch,
+            gains=gains,
         )
         # Ids of debts that go with what is in arrears here.
         self._own: dict[int, set[bytes]] = {index: set() for index in self._pools}
@@ -83,7 +97,7 @@ class Guard:
         self.new = {
             index
             for index, pool in self._pools.items()
-            if not is_alone or (pool.node.kind == "redis" and not trusts_restart)
+            if not is_alone or epoch or (pool.node.kind == "redis" and not trusts_restart)
         }
         everything = Path(prefix, ()).records[0]
         for index, pool in self._pools.items():
@@ -122,12 +136,15 @@ class Guard:
 
     def not_invalidated(self, record: bytes, failures: Iterable[NodeError]) -> None:
         """Nodes have not been told of an invalidation: they, and others, are told later."""
-        by_node = {failure.node: failure for failure in failures}
+        # A node of a newer ring has been told; there are others that are not known here.
+        by_node = {each.node: each for each in failures if not isinstance(each, NewerEpoch)}
         missed = [index for index, pool in self._pools.items() if pool.node in by_node]
         for index in missed:
             self.missed(index, record, by_node[self._pools[index].node])
         reached = [index for index in self._pools if index not in missed]
         # What is in arrears by now pays for these debts.
+        if not missed:
+            return
         for index, ids in run(self._owing.leave(missed, reached), self.transport).items():
             self._own[index] |= ids
 
@@ -189,11 +206,15 @@ class Guarded:
             guard.begin()
         if monotonic() >= guard.due:
             guard.look_soon()
-        answers = guard.transport.exchange(batch, deadline)
+        whole, mirrored = (batch, _NONE) if guard.mirror is None else guard.mirror.added(batch)
+        answers = guard.transport.exchange(whole, deadline)
         for index, answer in answers.items():
-            if isinstance(answer, NodeError) and is_unknown(answer) and _changes(batch[index]):
+            # The other ring's owner keeps what it did not drop, even if it was asked nothing.
+            if isinstance(answer, NodeError) and (
+                index in mirrored or (is_unknown(answer) and _changes(batch[index]))
+            ):
                 guard.missed(index, self._record, answer)
-        return answers
+        return Mirror.removed(batch, answers, mirrored) if mirrored else answers
 
     def lost(self, index: int, error: NodeError) -> None:
         """A store on the direct path has failed."""

@@ -34,12 +34,13 @@ class Namespaced(Versions):
 
     Args:
         path: of the namespace.
-        nodes: of the ring, in its order.
+        nodes: of the ring, in its order; and further ones that are told of invalidations.
         router: from keys to the indexes of these nodes, and places in this namespace.
         entries: makes and reads frames.
         known: the tokens that this process has seen, shared by all namespaces of a cache.
         fresh: gives a token that was never given before.
         strict: whether calls on many keys raise where a node failed.
+        epoch: of the ring.
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class Namespaced(Versions):
         known: Known,
         fresh: Callable[[], bytes],
         strict: bool,
+        epoch: int = 0,
     ) -> None:
-        super().__init__(path, nodes, entries, known=known, fresh=fresh, strict=strict)
+        super().__init__(path, nodes, entries, known=known, fresh=fresh, strict=strict, epoch=epoch)
         self._router = router
 
     def get(self, key: Key) -> Flow[Any]:

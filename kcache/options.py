@@ -11,11 +11,12 @@ from kcache.health import HealthPolicy
 from kcache.node import Node
 from kcache.ring import Ring, RingOptions
 
-__all__ = ["check_health", "check_parts", "checked_seconds", "listed", "ring_of"]
+__all__ = ["check_health", "check_parts", "checked_epoch", "checked_seconds", "listed", "ring_of"]
 
 _PRIVATE = "private"
 # What the system can be asked to wait for.
 _LONGEST_TIMEOUT = 10**6
+_MOST_EPOCHS = 2**63
 
 
 def listed(nodes: Iterable[Node | str]) -> tuple[Node | str, ...]:
@@ -58,6 +59,18 @@ def checked_seconds(name: str, number: float) -> float:
             f"{name} is a number of seconds above 0, up to a million, not {number!r}"
         )
     return number
+
+
+def checked_epoch(epoch: int) -> int:
+    """The epoch of a ring.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    is_number = isinstance(epoch, int) and not isinstance(epoch, bool)
+    if not is_number or not 0 <= epoch < _MOST_EPOCHS:
+        raise ConfigurationError(f"epoch is an int of 0 .. 2**63 - 1, not {epoch!r}")
+    return epoch
 
 
 def check_health(health: Any, trust_restart: Any) -> None:

@@ -134,7 +134,7 @@ class NamespaceQuick(Quick):
         index, place = route or self._route(key)
         last = self._tokens.get(index)
         tokens = last[1] if last else b"".join(self._known.tokens(index, self._records))
-        if not tokens:
+        if not tokens or self._guarded.guard.mirror is not None:
             return self._flows.set(key, value, ttl)
         item = place.key, self._frame(value, place.digest + tokens), FRAME_FLAGS
         try:

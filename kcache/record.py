@@ -20,7 +20,9 @@ from kcache.errors import DecodeError
 __all__ = [
     "TOKEN",
     "TOKEN_SIZE",
+    "epoch_of",
     "ids_of",
+    "pack_epoch",
     "pack_ids",
     "pack_record",
     "parts_of",
@@ -35,7 +37,8 @@ TOKEN = slice(6, 6 + TOKEN_SIZE)
 """Where the token is in a record, for whoever only compares it; `token_of` looks at all of it."""
 
 _TAG = 15
-_IDS_TAG = 14
+_IDS_TAG, _EPOCH_TAG = 14, 13
+_EPOCH_SIZE = 8
 
 
 def pack_record(token: bytes, identity: bytes = b"") -> bytes:
@@ -68,6 +71,26 @@ def tokens_of(records: Sequence[bytes | None], identity: bytes | None) -> tuple[
     if identity is None or first is None or parts_of(first)[1] == identity:
         return tokens
     return b"", *tokens[1:]
+
+
+def pack_epoch(epoch: int) -> bytes:
+    """What lies on a node of the ring that it belongs to.
+
+    Args:
+        epoch: of the ring, 0 .. 2**63 - 1.
+    """
+    return frame.pack(epoch.to_bytes(_EPOCH_SIZE, "big"), _EPOCH_TAG)
+
+
+def epoch_of(record: bytes | None) -> int:
+    """The epoch in it; 0 if there is none, or none that can be read."""
+    if record is None:
+        return 0
+    try:
+        payload, tag, *_ = frame.unpack(record)
+    except DecodeError:
+        return 0
+    return int.from_bytes(payload, "big") if tag == _EPOCH_TAG else 0
 
 
 def pack_ids(ids: Iterable[bytes]) -> bytes:

@@ -38,6 +38,7 @@ ARGUMENTS: Mapping[str, str] = MappingProxyType(
         for name in (
             *("nodes", *_RING, "namespace", "prefix", "ttl", "timeout", "on_error"),
             *("secret", "codec", "compression", "clock"),
+            *("health", "debt_interval", "trust_restart", "invalidate_nodes", "epoch"),
         )
     }
 )

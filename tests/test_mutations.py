@@ -492,7 +492,7 @@ MUTATIONS = [
         "versions/reading.py",
         "FRAME_FLAGS), RECORD_TTL, PRESENT)",
         "FRAME_FLAGS), RECORD_TTL, ABSENT)",
-        f"{FLOWS}::test_an_invalidation_is_one_command_to_each_node_whatever_there_is",
+        f"{FLOWS}::test_an_invalidation_is_one_round_trip_to_each_node_whatever_there_is",
     ),
     Mutation(
         "no two nodes are sent the same token",

@@ -15,11 +15,8 @@ from benchmarks.faults.scenario import KCACHE, Contender
 from kcache import Cache
 from tests.faults.tally import EXPECTED
 
-__all__ = ["POLLING", "TIMEOUT", "VALUES", "fleet_client", "held_by"]
+__all__ = ["POLLING", "VALUES", "fleet_client", "held_by"]
 
-TIMEOUT = 0.25
-"""Of each contender, in seconds."""
-_MILLISECONDS = 250
 POLLING = "pylibmc, _poll_timeout"
 """The option that no manual names is the one that bounds how long pylibmc waits."""
 VALUES = {key.replace(" ", "_"): value for key, value in EXPECTED.items()}
@@ -38,37 +35,41 @@ class _Clones:
         return getattr(self._own.client, name)
 
 
-def _pylibmc(servers: Iterable[Server], behaviors: dict[str, Any]) -> Any:
+def _pylibmc(servers: Iterable[Server], milliseconds: int, behaviors: dict[str, Any]) -> Any:
     pairs = ["{}:{}".format(*server.address) for server in servers]
     times = {
-        "connect_timeout": _MILLISECONDS,
-        "send_timeout": _MILLISECONDS * 1000,
-        "receive_timeout": _MILLISECONDS * 1000,
+        "connect_timeout": milliseconds,
+        "send_timeout": milliseconds * 1000,
+        "receive_timeout": milliseconds * 1000,
         "retry_timeout": 1,
     }
     # Without `ketama` each outage would be one of keys modulo nodes, which nobody runs.
     return _Clones(pylibmc.Client(pairs, behaviors={"ketama": True, **times, **behaviors}))
 
 
-def _made(who: str, servers: Sequence[Server]) -> Any:
+def _made(who: str, servers: Sequence[Server], timeout: float) -> Any:
     if who == KCACHE:
-        return Cache([server.url for server in servers], timeout=TIMEOUT)
+        return Cache([server.url for server in servers], timeout=timeout)
     if who == "HashClient":
         return HashClient(
             [server.address for server in servers],
-            connect_timeout=TIMEOUT,
-            timeout=TIMEOUT,
+            connect_timeout=timeout,
+            timeout=timeout,
             use_pooling=True,
             ignore_exc=True,
             default_noreply=False,
         )
-    return _pylibmc(servers, {"_poll_timeout": _MILLISECONDS} if who == POLLING else {})
+    milliseconds = round(timeout * 1e3)
+    polling = {"_poll_timeout": milliseconds} if who == POLLING else {}
+    return _pylibmc(servers, milliseconds, polling)
 
 
 @contextmanager
-def fleet_client(contender: Contender, servers: Sequence[Server]) -> Iterator[Client]:
+def fleet_client(
+    contender: Contender, servers: Sequence[Server], timeout: float
+) -> Iterator[Client]:
     """The contender's client, which threads may share, on nodes that hold all values."""
-    client = wrapped(contender.who, _made(contender.who, servers))
+    client = wrapped(contender.who, _made(contender.who, servers, timeout))
     try:
         client.set_many(VALUES)
         yield client

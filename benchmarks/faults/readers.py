@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -25,12 +26,12 @@ class Window:
 
     Attributes:
         seconds: that it lasted.
-        took: seconds of each call, the shortest first.
+        took: seconds of each call.
         missed, errors, wrong: how many of them were.
     """
 
     seconds: float
-    took: Sequence[float]
+    took: array[float]
     missed: int
     errors: int
     wrong: int
@@ -43,12 +44,12 @@ class Window:
     @property
     def longest(self) -> float:
         """Seconds of the longest call."""
-        return self.took[-1] if self.took else 0.0
+        return max(self.took, default=0.0)
 
     @property
     def p99(self) -> float:
         """Seconds that one of a hundred calls took longer than."""
-        return self.took[len(self.took) * 99 // 100] if self.took else 0.0
+        return sorted(self.took)[len(self.took) * 99 // 100] if self.took else 0.0
 
     def longer_than(self, seconds: float) -> int:
         """How many calls took longer."""
@@ -57,26 +58,24 @@ class Window:
 
 @dataclass(frozen=True)
 class _Samples:
-    """The calls of one thread, in arrays: there are some hundred thousand."""
+    """The calls of one thread, in arrays: there are up to some millions."""
 
-    begun: array[float] = field(default_factory=lambda: array("d"))
+    ended: array[float] = field(default_factory=lambda: array("d"))
     took: array[float] = field(default_factory=lambda: array("d"))
     key: array[int] = field(default_factory=lambda: array("B"))
     how: array[int] = field(default_factory=lambda: array("B"))
 
     def add(self, begun: float, key: int, how: int) -> None:
-        self.begun.append(begun)
-        self.took.append(time.monotonic() - begun)
+        ended = time.monotonic()
+        self.ended.append(ended)
+        self.took.append(ended - begun)
         self.key.append(key)
         self.how.append(how)
 
-    def between(
-        self, begin: float, end: float, keys: Collection[int]
-    ) -> Iterator[tuple[float, int]]:
-        for begun, took, key, how in zip(self.begun, self.took, self.key, self.how, strict=True):
-            # One that was under way when a node went down is no call of before.
-            if begin <= begun + took < end and key in keys:
-                yield took, how
+    def between(self, begin: float, end: float) -> Iterator[tuple[float, int, int]]:
+        """By their ends: one that was under way when a node went down is no call of before."""
+        here = slice(bisect_left(self.ended, begin), bisect_left(self.ended, end))
+        return zip(self.took[here], self.key[here], self.how[here], strict=True)
 
 
 class Readers:
@@ -88,10 +87,13 @@ class Readers:
     def window(self, begin: float, end: float, keys: Iterable[str] = _KEYS) -> Window:
         """What ended between two times of `time.monotonic`, of some keys."""
         numbers = {_KEYS.index(key) for key in keys}
-        calls = [call for each in self._samples for call in each.between(begin, end, numbers)]
-        hows = [how for _, how in calls]
-        counts = (hows.count(how) for how in (_MISS, _ERROR, _WRONG))
-        return Window(end - begin, sorted(took for took, _ in calls), *counts)
+        times, counts = array("d"), [0, 0, 0, 0]
+        for each in self._samples:
+            for took, key, how in each.between(begin, end):
+                if key in numbers:
+                    times.append(took)
+                    counts[how] += 1
+        return Window(end - begin, times, counts[_MISS], counts[_ERROR], counts[_WRONG])
 
 
 def _read(get: Get, samples: _Samples, number: int, is_over: Callable[[], bool]) -> None:

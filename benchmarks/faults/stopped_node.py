@@ -15,6 +15,7 @@ from tests.servers import frozen
 __all__ = ["SCENARIOS"]
 
 _MS = 1e3
+_TIMEOUT = 0.25
 _WARM = 0.2
 _LONGEST, _SLOW = 0.3, 0.05
 _FEW = 25
@@ -39,7 +40,7 @@ class _Times:
 
 def _stopped(contender: Contender, effort: Effort) -> Iterator[Finding]:
     """As long before it as in it, so that one can be compared with the other."""
-    with fleet(contender.node) as servers, fleet_client(contender, servers) as client:
+    with fleet(contender.node) as servers, fleet_client(contender, servers, _TIMEOUT) as client:
         lost = held_by(servers[0])
         with reading(client.get) as readers:
             time.sleep(effort.seconds * _WARM)

@@ -24,7 +24,9 @@ _NOTES = (
     connection, or a child process, is never seen again; `slow`: beyond the limit.""",
     """kcache's timeout is 5 s, and that of peers 1 s, where a scenario does not say otherwise;
     redis-py reads with hiredis; HashClient has `ignore_exc=True`; pymemcache waits for replies
-    (`default_noreply=False`) but where it has no options.""",
+    (`default_noreply=False`) but where it has no options. On several nodes HashClient has
+    `use_pooling=True`, too, and pylibmc `ketama`, a client of its own for each thread, and all
+    timeouts that its manual names.""",
     """Each contender is run in a process of its own. One that has not ended at a limit hangs, and
     what it had done until then is told.""",
     """Scenarios end after a time, too; the rounds are those that were run.""",

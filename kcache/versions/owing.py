@@ -34,9 +34,17 @@ from kcache.entry import FRAME_FLAGS
 from kcache.errors import NodeError, NodeRefused
 from kcache.flow import Flow, Flows
 from kcache.known import Known
-from kcache.namespace import Path, debts_key, paid_key
+from kcache.namespace import Path, debts_key, epoch_key, paid_key
 from kcache.node import Node
-from kcache.record import ids_of, pack_ids, pack_record, token_of, tokens_of
+from kcache.record import (
+    epoch_of,
+    ids_of,
+    pack_epoch,
+    pack_ids,
+    pack_record,
+    token_of,
+    tokens_of,
+)
 from kcache.versions.reading import RECORD_TTL
 
 __all__ = ["MOST_DEBTS", "Owing"]
@@ -52,6 +60,7 @@ class _Case(NamedTuple):
     identity: bytes | None
     generation: Held | None
     paid: frozenset[bytes]
+    epoch: int
 
 
 class Owing(Flows):
@@ -63,6 +72,9 @@ class Owing(Flows):
         known: is told which server answers.
         fresh: gives a token that was never given before.
         trusts_restart: whether what a server holds counts, wherever it has it from.
+        epoch: of the ring. A node that belongs to an older one joins this one.
+        gains: the nodes that own more in it than in the one before, and so drop what they have:
+            it was not kept up to date while others owned it.
     """
 
     def __init__(
@@ -73,6 +85,8 @@ class Owing(Flows):
         known: Known,
         fresh: Callable[[], bytes],
         trusts_restart: bool = False,
+        epoch: int = 0,
+        gains: Collection[int] = (),
     ) -> None:
         super().__init__(nodes, strict=False)
         self._generation = Path(prefix, ()).records[0]
@@ -81,6 +95,9 @@ class Owing(Flows):
         self._known = known
         self._fresh = fresh
         self._trusts_restart = trusts_restart
+        self._epoch_key = epoch_key(prefix)
+        self._epoch = epoch
+        self._gains = frozenset(gains)
 
     def make_ready(
         self,
@@ -88,7 +105,6 @@ class Owing(Flows):
         others: Iterable[int],
         *,
         own: Mapping[int, Collection[bytes]],
-        anew: Collection[int] = (),
     ) -> Flow[dict[int, NodeError | None]]:
         """Tell nodes what they missed.
 
@@ -97,7 +113,6 @@ class Owing(Flows):
             others: nodes that may know of debts; those that do not answer are not waited for
                 again.
             own: ids of debts that are paid by renewing these records.
-            anew: nodes that drop their entries in any case.
 
         Returns:
             By node: why it cannot be used, or None.
@@ -106,7 +121,7 @@ class Owing(Flows):
         outcomes: dict[int, NodeError | None] = {}
         debts = {index: self._debts_in(index, answers) for index in owed}
         commands: dict[int, list[SetIf]] = {}
-        notes: dict[int, Set] = {}
+        notes: dict[int, list[Set]] = {}
         for index, records in owed.items():
             failures: list[NodeError] = []
             case = self._case(index, answers, failures)
@@ -114,16 +129,17 @@ class Owing(Flows):
             if case is None:
                 continue
             unpaid = debts[index] - case.paid
-            is_anew = index in anew or bool(unpaid.difference(own.get(index, ())))
+            joins = case.epoch < self._epoch
+            is_anew = (joins and index in self._gains) or bool(
+                unpaid.difference(own.get(index, ()))
+            )
             commands[index] = self._renewals(case, records, is_anew=is_anew)
-            if unpaid:
-                item = self._paid, pack_ids(sorted(debts[index])), FRAME_FLAGS
-                notes[index] = Set((item,), RECORD_TTL, once=True)
+            notes[index] = self._notes(debts[index] if unpaid else (), joins=joins)
             self._known.identities[index] = case.identity
         yield from self._carried_out(commands, outcomes)
         # Only what was renewed is paid.
         notes = {index: note for index, note in notes.items() if outcomes[index] is None}
-        yield from self._carried_out({index: [note] for index, note in notes.items()}, outcomes)
+        yield from self._carried_out(notes, outcomes)
         return outcomes
 
     def leave(self, missed: Sequence[int], reached: Iterable[int]) -> Flow[dict[int, set[bytes]]]:
@@ -176,7 +192,8 @@ class Owing(Flows):
         self, owed: Mapping[int, Collection[bytes]], others: Iterable[int]
     ) -> dict[int, list[Command]]:
         asked: dict[int, list[Command]] = {
-            index: [Identify(), Gets(self._generation), Get((self._paid,))] for index in owed
+            index: [Identify(), Gets(self._generation), Get((self._paid, self._epoch_key))]
+            for index in owed
         }
         for on in others:
             keys = tuple(self._debts[index] for index in owed if index != on)
@@ -210,7 +227,16 @@ class Owing(Flows):
             if isinstance(reply, Refused):
                 failures.append(NodeRefused(self._nodes[index], reply.text))
                 return None
-        return _Case(identity, generation, ids_of(hits[0][2] if hits else None))
+        found = {wire: data for wire, _, data in hits}
+        paid, epoch = found.get(self._paid), found.get(self._epoch_key)
+        return _Case(identity, generation, ids_of(paid), epoch_of(epoch))
+
+    def _notes(self, debts: Collection[bytes], *, joins: bool) -> list[Set]:
+        """What a node is to keep when all is done."""
+        paid = self._paid, pack_ids(sorted(debts)), FRAME_FLAGS
+        epoch = self._epoch_key, pack_epoch(self._epoch), FRAME_FLAGS
+        notes = [Set((paid,), RECORD_TTL, once=True)] if debts else []
+        return [*notes, Set((epoch,), None, once=True)] if joins else notes
 
     def _renewals(self, case: _Case, records: Collection[bytes], *, is_anew: bool) -> list[SetIf]:
         """What tells a node that it missed something."""

@@ -20,13 +20,13 @@ from kcache.command import (
     SetIf,
 )
 from kcache.entry import FRAME_FLAGS, Entries
-from kcache.errors import DecodeError, NodeError, NodeRefused
+from kcache.errors import DecodeError, NewerEpoch, NodeError, NodeRefused
 from kcache.flow import MISSING, Flow, Flows
 from kcache.framed import OVER_SIZE, Marker
 from kcache.known import Known
-from kcache.namespace import Path, Place
+from kcache.namespace import Path, Place, epoch_key
 from kcache.node import Node
-from kcache.record import pack_record, tokens_of
+from kcache.record import epoch_of, pack_record, tokens_of
 
 __all__ = ["RECORD_TTL", "Reading", "Seen", "Tokens", "digest_of", "is_whole", "joined"]
 
@@ -60,11 +60,12 @@ class Reading(Flows):
 
     Args:
         path: of the namespace.
-        nodes: of the ring, in its order.
+        nodes: of the ring, in its order; and further ones that are told of invalidations.
         entries: makes and reads frames.
         known: the tokens that this process has seen, shared by all namespaces of a cache.
         fresh: gives a token that was never given before.
         strict: whether calls on many keys raise where a node failed.
+        epoch: of the ring.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class Reading(Flows):
         known: Known,
         fresh: Callable[[], bytes],
         strict: bool,
+        epoch: int = 0,
     ) -> None:
         super().__init__(nodes, strict=strict)
+        self._epoch = epoch
         self.path = path
         self._entries = entries
         self._known = known
@@ -92,7 +95,8 @@ class Reading(Flows):
         its record deleted.
         """
         record = self.path.records[-1]
-        answers = yield {index: (self._renewal(record),) for index in range(len(self._nodes))}
+        ring = Get((epoch_key(self.path.prefix),))
+        answers = yield {index: (self._renewal(record), ring) for index in range(len(self._nodes))}
         failures: list[NodeError] = []
         refused = []
         for index, replies in answers.items():
@@ -101,11 +105,19 @@ class Reading(Flows):
                 failures.append(replies)
             elif isinstance(replies[0], Refused):
                 refused.append(index)
+            else:
+                failures += self._newer(index, replies[1])
         if refused:
             answers = yield {index: (Delete((record,)),) for index in refused}
             for index in refused:
                 self._reply(index, answers, failures)
         return failures
+
+    def _newer(self, index: int, hits: Any) -> list[NodeError]:
+        """Why an invalidation is not complete: others know nodes that are not known here."""
+        epoch = epoch_of(hits[0][2] if isinstance(hits, list | tuple) and hits else None)
+        newer = NewerEpoch(self._nodes[index], epoch, self._epoch)
+        return [newer] if epoch > self._epoch else []
 
     def _renewal(self, record: bytes) -> Command:
         return SetIf((record, pack_record(self._fresh()), FRAME_FLAGS), RECORD_TTL, PRESENT)

@@ -109,7 +109,7 @@ def test_a_miss_installs_absent_records_in_one_round_trip_more(fleet: Fleet) -> 
 
 
 @pytest.mark.parametrize("entries", [0, 1, 50])
-def test_an_invalidation_is_one_command_to_each_node_whatever_there_is(
+def test_an_invalidation_is_one_round_trip_to_each_node_whatever_there_is(
     fleet: Fleet, entries: int
 ) -> None:
     parent, child = fleet.process()
@@ -118,8 +118,8 @@ def test_an_invalidation_is_one_command_to_each_node_whatever_there_is(
     assert fleet.run(parent.invalidate()) == []
     (batch,) = fleet.batches
     assert [(node, [type(command) for command in batch[node]]) for node in sorted(batch)] == [
-        (0, [SetIf]),
-        (1, [SetIf]),
+        (0, [SetIf, Get]),
+        (1, [SetIf, Get]),
     ]
     assert fleet.run(child.get_many([f"a{number}" for number in range(entries)])) == {}
 
