@@ -31,7 +31,7 @@ from kcache.net.transport import Transport
 from kcache.net.trial import Trial
 from kcache.versions.owing import Owing
 
-__all__ = ["Guard", "Guarded"]
+__all__ = ["Guard", "Guarded", "changes", "is_unknown"]
 
 _READS = (Get, Gets, Ttl, Ping, Identify)
 _FIRST_LOOK = 0.6
@@ -211,7 +211,7 @@ class Guarded:
         for index, answer in answers.items():
             # The other ring's owner keeps what it did not drop, even if it was asked nothing.
             if isinstance(answer, NodeError) and (
-                index in mirrored or (is_unknown(answer) and _changes(batch[index]))
+                index in mirrored or (is_unknown(answer) and changes(batch[index]))
             ):
                 guard.missed(index, self._record, answer)
         return Mirror.removed(batch, answers, mirrored) if mirrored else answers
@@ -242,7 +242,8 @@ def is_unknown(error: NodeError) -> bool:
     return type(error) is not NodeUnavailable and not isinstance(error, NodeRefused)
 
 
-def _changes(commands: Iterable[Command]) -> bool:
+def changes(commands: Iterable[Command]) -> bool:
+    """Whether commands may change what a node holds."""
     return not all(isinstance(command, _READS) for command in commands)
 
 

@@ -30,6 +30,8 @@ MAX_IDLE = 128
 _COMPLAINT_INTERVAL = 60.0
 """Seconds."""
 
+_MOMENT = 0.05
+"""Seconds."""
 _BEHIND = "it has missed an invalidation, and is told first"
 
 _log = logging.getLogger("kcache")
@@ -42,6 +44,7 @@ class Outage:
     Attributes:
         error: what began it.
         health: of the node, which whoever watches it keeps.
+        is_answering: whether the node has answered, and is told what it missed.
         over: set at its end.
         watching: held by the thread that looks after the node, for as long as it lives.
         look_again: if nobody looks after the node, somebody should from this time on.
@@ -50,6 +53,7 @@ class Outage:
     def __init__(self, error: NodeError, health: Health) -> None:
         self.error = error
         self.health = health
+        self.is_answering = False
         self.over = threading.Event()
         self.watching = threading.Lock()
         self.look_again = 0.0
@@ -208,7 +212,10 @@ class Pool:
     def owe(self, record: bytes, error: NodeError) -> None:
         """The node may have missed that a record was renewed: it is told before it is used."""
         self.arrears.add(record)
-        self._begin(error)
+        outage = self._begin(error)
+        if outage.is_answering:
+            # Whoever goes on at once, and fails again, would never let it come to an end.
+            outage.over.wait(_MOMENT)
 
     def _begin(self, error: NodeError) -> Outage:
         """The outage that there is now."""

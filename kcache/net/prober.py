@@ -65,7 +65,7 @@ def _ask_until_over(pool_of: weakref.ref[Pool], outage: Outage) -> None:
         if pool is None:
             return
         outage.health = pool.policy.probing(outage.health, monotonic())
-        connection = _ready(pool)
+        connection = _ready(pool, outage)
         if connection is not None:
             if pool.recover(outage):
                 pool.put(connection)
@@ -74,7 +74,7 @@ def _ask_until_over(pool_of: weakref.ref[Pool], outage: Outage) -> None:
         del pool
 
 
-def _ready(pool: Pool) -> Connection | None:
+def _ready(pool: Pool, outage: Outage) -> Connection | None:
     """A connection on which the node has answered, and was told what it missed."""
     timeout = max(pool.timeout, pool.policy.patience)
     try:
@@ -84,6 +84,8 @@ def _ready(pool: Pool) -> Connection | None:
     trial = Trial(pool, connection, timeout)
     leg = Leg(trial, talk_for(trial.node, [Ping()]), trial.take(fresh=False))
     outcome = carry({0: leg}, monotonic() + timeout)[0]
-    if outcome == [True] and (pool.make_ready is None or pool.make_ready(trial)):
+    outage.is_answering = outcome == [True]
+    if outage.is_answering and (pool.make_ready is None or pool.make_ready(trial)):
         return trial.release()
+    outage.is_answering = False
     return None

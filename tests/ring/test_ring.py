@@ -310,6 +310,76 @@ def test_what_is_remembered_is_bounded() -> None:
     assert kept < 2_000_000
 
 
+def test_a_ring_has_a_limit() -> None:
+    node = Node("memcached://10.0.0.1")
+    with pytest.raises(ConfigurationError, match="room for 65535 nodes, not 65536"):
+        Ring([node] * 65_536)
+    with pytest.raises(ConfigurationError, match="two nodes are named"):
+        Ring([node] * 65_535)
+
+
+@given(rings(), fleet.keys)
+def test_node_for_is_a_method_too(ring: Ring, key: str) -> None:
+    assert Ring.node_for(ring, key) is ring.node_for(key) is ring.nodes[ring.index_for(key)]
+
+
+@pytest.mark.parametrize("dialect", ["libketama", "kcache"])
+def test_long_keys_are_found_without_being_remembered(dialect: str) -> None:
+    ring = Ring([f"memcached://10.0.0.{i}" for i in range(3)], dialect)
+    keys = [f"{i}" + "x" * 100_000 for i in range(200)]
+    expected = [ring.owners(key, 1)[0] for key in keys]
+    tracemalloc.start()
+    try:
+        assert [ring.node_for(key[:1] + key[1:]) for key in keys] == expected
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2_000_000
+
+
+@pytest.mark.parametrize("dialect", ["libketama", "kcache"])
+def test_a_ring_forgets_what_it_has_remembered_for_long(dialect: str) -> None:
+    ring = Ring([f"memcached://10.0.0.{i}" for i in range(3)], dialect)
+    tracemalloc.start()
+    try:
+        for i in range(20_000):
+            ring.node_for(f"key:{i}")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
+    assert ring.node_for("key:1") is ring.node_for(b"key:1")
+
+
+@pytest.mark.parametrize("dialect", ["libketama", "kcache"])
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("", "must not be empty"),
+        (b"", "must not be empty"),
+        (5, "a key is str or bytes, not int"),
+        (None, "a key is str or bytes, not NoneType"),
+        ("a\ud800", "no UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_a_key_is_said(dialect: str, key: Any, says: str) -> None:
+    ring = Ring(["memcached://10.0.0.1"], dialect)
+    for find in (ring.node_for, ring.index_for, ring.hash_of):
+        with pytest.raises(InvalidKey, match=says):
+            find(key)
+
+
+def test_rings_and_plans_are_compared_with_their_like_only() -> None:
+    ring = Ring(["memcached://10.0.0.1"])
+    assert (ring == "memcached://10.0.0.1") is False
+    assert (ring != "memcached://10.0.0.1") is True
+    plan = ring.plan(ring.with_node("memcached://10.0.0.2"))
+    assert plan == ring.plan(ring.with_node("memcached://10.0.0.2"))
+    assert plan != ring.plan(ring)
+    with pytest.raises(AttributeError):
+        plan.moved = Fraction()  # type: ignore[misc] # wrong on purpose
+
+
 class _Name(str):
     __slots__ = ()
 

@@ -9,7 +9,7 @@ from kcache.command import Command, Delete, Get, Gets, Held, Set, SetIf, Swap, T
 from kcache.entry import Marker
 from kcache.errors import DecodeError
 from kcache.flow import MISSING
-from kcache.namespace import DIGEST_SIZE, Path
+from kcache.namespace import Path, epoch_key
 from kcache.record import TOKEN_SIZE, token_of
 from tests.versions.client import ENTRIES, Call
 
@@ -28,6 +28,7 @@ class Names:
         self._keys = {
             record: f"v{level}" for path in paths for level, record in enumerate(path.records)
         }
+        self._keys |= {epoch_key(path.prefix): "epoch" for path in paths}
         for path, key in spots:
             name = "/".join((*map(str, paths[path].names), key))
             place = paths[path].place(key)

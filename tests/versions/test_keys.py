@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from kcache.errors import InvalidKey
 from kcache.key import wire_key
 from kcache.namespace import Path, checked_prefix
-from kcache.record import TOKEN_SIZE, pack_record, token_of
+from kcache.record import (
+    TOKEN_SIZE,
+    epoch_of,
+    ids_of,
+    pack_epoch,
+    pack_ids,
+    pack_record,
+    parts_of,
+    token_of,
+    tokens_of,
+)
 from tests.versions.client import ENTRIES
 
 # Lone surrogates are among them.
@@ -117,3 +127,64 @@ def test_a_record_gives_its_token(token: bytes, identity: bytes) -> None:
 def test_an_entry_is_no_record(value: object) -> None:
     assert token_of(ENTRIES.frame(value, bytes(24))) == b""
     assert token_of(None) is None
+
+
+def test_the_layout_of_records_never_changes() -> None:
+    # Every namespace would be lost with it.
+    token = bytes(range(16))
+    record = "c16b63 01 00 0f 000102030405060708090a0b0c0d0e0f 6964"
+    assert pack_record(token, b"id").hex()[:-14] == record.replace(" ", "")
+
+
+@pytest.mark.parametrize("size", range(16))
+def test_a_record_without_a_whole_token_is_corrupt(size: int) -> None:
+    assert token_of(pack_record(bytes(size))) == b""
+    assert token_of(pack_record(bytes(16))) == bytes(16)
+
+
+def test_the_layout_of_epochs_and_debts_never_changes() -> None:
+    one, other = b"a" * 16, b"b" * 16
+    assert pack_epoch(258).hex()[:-14] == "c16b6301000d" + "0000000000000102"
+    assert pack_ids([one, other]).hex()[:-14] == "c16b6301000e" + "61" * 16 + "62" * 16
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_an_epoch_is_read_as_it_was_written(epoch: int) -> None:
+    assert epoch_of(pack_epoch(epoch)) == epoch
+
+
+def test_what_is_no_epoch_is_none() -> None:
+    damaged = pack_epoch(7)[:-1]
+    for record in (None, b"", damaged, pack_record(bytes(16)), pack_ids([bytes(16)])):
+        assert epoch_of(record) == 0
+
+
+@given(st.sets(st.binary(min_size=16, max_size=16)))
+def test_ids_are_read_as_they_were_written(ids: set[bytes]) -> None:
+    assert ids_of(pack_ids(ids)) == ids
+    assert ids_of(None) == frozenset()
+
+
+def test_ids_that_cannot_be_read_stand_for_one_of_their_own() -> None:
+    records = [b"", pack_ids([bytes(16)])[:-1], pack_ids([bytes(15)]), pack_record(bytes(16))]
+    found = [ids_of(record) for record in records]
+    assert [*map(len, found)] == [1] * len(records)
+    assert len(set(found)) == len(records)
+    assert all(len(each) == 16 and each.strip(b"\0") for ids in found for each in ids)
+    assert found == [ids_of(record) for record in records]
+
+
+def test_a_record_that_was_made_on_another_server_is_corrupt() -> None:
+    tokens = (b"0" * 16, b"1" * 16)
+    records = [pack_record(tokens[0], b"here"), pack_record(tokens[1])]
+    assert parts_of(records[0]) == (tokens[0], b"here")
+    assert parts_of(records[1]) == (tokens[1], b"")
+    assert parts_of(records[0][:-1]) == (b"", b"")
+    assert tokens_of(records, None) == tokens
+    assert tokens_of(records, b"here") == tokens
+    for identity in (b"there", b"", b"here "):
+        assert tokens_of(records, identity) == (b"", tokens[1])
+        assert tokens_of([None, records[1]], identity) == (None, tokens[1])
+    assert tokens_of([records[0], None], b"here") == (tokens[0], None)
+    assert tokens_of([records[1], records[0]], b"") == (tokens[1], tokens[0])
+    assert tokens_of([], b"here") == ()
