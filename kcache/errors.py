@@ -60,7 +60,9 @@ _WAYS_OUT = MappingProxyType(
         "username-password": _CHECK,
         "authentication failure": _CHECK,
         "DB index": "check the database in the URL of the node",
+        "'info' command": "without that right a start from a snapshot is not noticed",
         "NOPERM": "its user needs the right to do this",
+        "no cas tokens": "start this memcached without -C",
         "READONLY": "give the address of the primary",
         "OOM ": "let it evict: see maxmemory-policy",
     }

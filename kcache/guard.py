@@ -92,6 +92,8 @@ class Guard:
         )
         # Ids of debts that go with what is in arrears here.
         self._own: dict[int, set[bytes]] = {index: set() for index in self._pools}
+        self._unfit: Mapping[int, NodeError] = {}
+        self._look_again = 0.0
         is_alone = len(self._pools) < _FEWEST
         self.due = inf if is_alone else monotonic() + debt_interval
         self.new = {
@@ -104,16 +106,28 @@ class Guard:
             pool.arrears = Arrears(everything)
             pool.make_ready = _later(self, index)
 
-    def begin(self) -> None:
-        """Look at the nodes that were not looked at yet, in a part of the time of a call."""
+    def begin(self) -> Mapping[int, NodeError]:
+        """Look at the nodes that were not looked at yet, in a part of the time of a call.
+
+        Returns:
+            Those that answer, and cannot be used in namespaces, such as a replica; and why.
+        """
+        now = monotonic()
+        if self._unfit and now < self._look_again:
+            return self._unfit
+        self._look_again = now + self._debt_interval
         # Those that are in arrears are refused, and then looked after by whoever brings them back.
         owed = {index: () for index in sorted(self.new) if not self._pools[index].arrears}
         hurried = _Through(self.transport, self.transport.timeout * _FIRST_LOOK)
+        unfit: dict[int, NodeError] = {}
         for index, error in self._made_ready(owed, hurried).items():
             if error is None:
                 self._is_ready(index)
             elif not isinstance(error, NodeUnavailable):
-                self._pools[index].fail(error)
+                unfit[index] = error
+                self._pools[index].complain(error)
+        self._unfit = unfit
+        return unfit
 
     def look_soon(self) -> None:
         """Look for debts in a thread, and pay them: nobody waits for it."""
@@ -203,7 +217,11 @@ class Guarded:
         """
         guard = self.guard
         if guard.new and not guard.new.isdisjoint(batch):
-            guard.begin()
+            unfit = guard.begin()
+            if not unfit.keys().isdisjoint(batch):
+                fit = {index: batch[index] for index in batch if index not in unfit}
+                answers = self.exchange(fit, deadline) if fit else {}
+                return {**answers, **{index: unfit[index] for index in batch if index in unfit}}
         if monotonic() >= guard.due:
             guard.look_soon()
         whole, mirrored = (batch, _NONE) if guard.mirror is None else guard.mirror.added(batch)

@@ -16,7 +16,7 @@ __all__ = ["check_health", "check_parts", "checked_epoch", "checked_seconds", "l
 _PRIVATE = "private"
 # What the system can be asked to wait for.
 _LONGEST_TIMEOUT = 10**6
-_MOST_EPOCHS = 2**63
+MAX_EPOCH = 2**63 - 1
 
 
 def listed(nodes: Iterable[Node | str]) -> tuple[Node | str, ...]:
@@ -68,7 +68,7 @@ def checked_epoch(epoch: int) -> int:
         ConfigurationError: it is none.
     """
     is_number = isinstance(epoch, int) and not isinstance(epoch, bool)
-    if not is_number or not 0 <= epoch < _MOST_EPOCHS:
+    if not is_number or not 0 <= epoch <= MAX_EPOCH:
         raise ConfigurationError(f"epoch is an int of 0 .. 2**63 - 1, not {epoch!r}")
     return epoch
 

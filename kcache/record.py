@@ -18,7 +18,6 @@ from kcache import frame
 from kcache.errors import DecodeError
 
 __all__ = [
-    "TOKEN",
     "TOKEN_SIZE",
     "epoch_of",
     "ids_of",
@@ -32,9 +31,6 @@ __all__ = [
 
 TOKEN_SIZE = 16
 """Bytes, of `os.urandom`; never a counter, never a clock."""
-
-TOKEN = slice(6, 6 + TOKEN_SIZE)
-"""Where the token is in a record, for whoever only compares it; `token_of` looks at all of it."""
 
 _TAG = 15
 _IDS_TAG, _EPOCH_TAG = 14, 13

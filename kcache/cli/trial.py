@@ -16,7 +16,7 @@ from kcache.cli.nodes import asking
 from kcache.cli.output import progress
 from kcache.command import Delete
 from kcache.errors import ConfigurationError
-from kcache.namespace import Path, checked_prefix
+from kcache.namespace import Path, checked_prefix, debts_key, paid_key
 from kcache.node import Node
 from kcache.ring import Ring
 
@@ -148,12 +148,14 @@ class Trial:
                 self._clean_namespace(cache.namespace(_NAMESPACE))
 
     def _clean_namespace(self, namespace: Namespace) -> None:
-        """Delete what was dropped, too, and then the version records, which no call deletes."""
+        """Delete what was dropped, too, and then the records and debts, which no call deletes."""
         for part in _parts(self.keys):
             namespace.delete_many(part)
-        records = Path(checked_prefix(self.prefix), (_NAMESPACE,)).records
+        prefix, nodes = checked_prefix(self.prefix), self.ring.nodes
+        debts = [debts_key(prefix, node.name) for node in nodes]
+        records = (*Path(prefix, (_NAMESPACE,)).records, paid_key(prefix), *debts)
         with asking(self.ring.nodes, self.timeout) as asker:
-            asker.ask({index: (Delete(records),) for index in range(len(self.ring.nodes))})
+            asker.ask({index: (Delete(records),) for index in range(len(nodes))})
 
     def _cache(self, ring: Ring, on_error: Any = "raise") -> Cache:
         # The prefix is of what is in namespaces. So their records are this trial's own as well.

@@ -20,6 +20,8 @@ __all__ = ["CHUNK", "Leg"]
 CHUNK = 1 << 16
 """Bytes that are received at once, at least."""
 _LARGE_CHUNK = 1 << 20
+_PAIR = 2
+"""A key, and what was said of it."""
 
 
 class Leg:
@@ -145,8 +147,9 @@ class Leg:
 
     def _complain(self) -> None:
         for reply in self.talk.replies:
-            if isinstance(reply, Refused) and not reply.is_too_large:
-                self.pool.complain(NodeRefused(self.pool.node, reply.text))
+            refused = _refused_items([(b"", reply)] if isinstance(reply, Refused) else reply)
+            for each in refused[:1]:
+                self.pool.complain(NodeRefused(self.pool.node, each.text))
 
     def time_out(self) -> None:
         """End it: there is no more time."""
@@ -202,3 +205,11 @@ class Leg:
 
     def _size(self) -> int:
         return min(max(self.talk.missing, CHUNK), _LARGE_CHUNK)
+
+
+def _refused_items(reply: Reply) -> list[Refused]:
+    """What a node says of items that it did not store, apart from those that are too large."""
+    if not isinstance(reply, list):
+        return []
+    told = [each[1] for each in reply if isinstance(each, tuple) and len(each) == _PAIR]
+    return [each for each in told if isinstance(each, Refused) and not each.is_too_large]

@@ -127,10 +127,10 @@ class Storing(Reading):
                     continue
                 failed = [p for p, reply in zip(commands, replies, strict=True) if not reply]
                 still |= {index: {p: pending[index][p] for p in failed}} if failed else {}
-            if not still:
-                break
             pending = still
-        return lost
+            if not pending:
+                break
+        return lost + [(index, place) for index, items in pending.items() for place in items]
 
     def _aimed(
         self,

@@ -133,7 +133,9 @@ def parse_values(data: bytes) -> list[Hit] | Incomplete:
     try:
         sizes = list(map(_DIGITS.__getitem__, map(len, values)))
         flags = list(map(_FLAGS.__getitem__, words[2::4]))
-    except (IndexError, KeyError):
+    except (IndexError, KeyError) as error:
+        if is_of_handler(error):
+            raise
         return INCOMPLETE
     if (
         words[3::4] != sizes

@@ -32,9 +32,11 @@ from kcache.wire.memcached_parser import Hit, MemcachedParser, Meta, parse_value
 from kcache.wire.reply import INCOMPLETE, ErrorReply, Status
 from kcache.wire.talk import Talk
 
-__all__ = ["MemcachedTalk", "encode_get_each", "exptime_of"]
+__all__ = ["NO_CAS", "MemcachedTalk", "encode_get_each", "exptime_of"]
 
 _MONTH = 30 * 24 * 3600
+NO_CAS = "no cas tokens"
+"""What is said of a memcached that was started with -C: what it holds cannot be compared."""
 _NEVER = 0
 _GONE = -1
 _TOKENS = range(1, 1 << 64)
@@ -196,7 +198,10 @@ def _read_held(key: bytes) -> _Reading:
     if raw.data is None or raw.flag(b"k") != key:
         _fail(raw)
     left = None if raw.flag(b"t") == b"-1" else _number(raw, b"t")
-    return Held(_number(raw, b"f"), raw.data, _number(raw, b"c"), left)
+    token = _number(raw, b"c")
+    if not token:
+        return Refused(NO_CAS)
+    return Held(_number(raw, b"f"), raw.data, token, left)
 
 
 def _set(command: Set, now: float) -> _Plan:

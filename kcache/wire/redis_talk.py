@@ -42,6 +42,7 @@ IDENTITY_SIZE = 12
 """Bytes."""
 _MOST_KEYS = 2**16
 _NO_END, _NO_ENTRY = -1, -2
+_IDENTITY = ((b"run_id:",), (b"role:", b"master_replid:"))
 _PONG, _NAN = Status(b"PONG"), Status(b"NAN")
 _BULKS = frozenset({bytes, type(None)})
 
@@ -261,15 +262,15 @@ def _identify(_command: Identify) -> _Plan:
 
 
 def _read_identity(raw: list[Raw]) -> Reply:
-    """The run id, and that of the history that it is at the head of, which a promotion ends."""
+    """The run id, whether it is a replica, and of which history, which a promotion ends."""
     found = b""
-    for text, name in zip(raw, (b"run_id:", b"master_replid:"), strict=True):
+    for text, names in zip(raw, _IDENTITY, strict=True):
         if not isinstance(text, bytes):
             return _refused(text) or _fail(text)
-        lines = [line for line in text.split(b"\r\n") if line.startswith(name)]
-        # Servers that speak the protocol and are no Redis may have neither.
-        found += lines[0] if lines else b""
-    return blake2b(found, digest_size=IDENTITY_SIZE).digest() if found else b""
+        # Servers that speak the protocol and are no Redis may have none of them.
+        found += b"".join(line for line in text.split(b"\r\n") if line.startswith(names))
+    is_said = found.startswith(_IDENTITY[0])
+    return blake2b(found, digest_size=IDENTITY_SIZE).digest() if is_said else b""
 
 
 _PLANS: Mapping[type[Command], Callable[[Any], _Plan]] = MappingProxyType(
@@ -310,7 +311,7 @@ def _unexpected(reply: Raw) -> WireError:
 
 
 def _is_stored(reply: Raw) -> bool:
-    return reply == resp.OK or (not isinstance(reply, ErrorReply) and _fail(reply))
+    return True if reply == resp.OK else _fail(reply)
 
 
 def _is_stored_if(raw: list[Raw]) -> Reply:

@@ -147,7 +147,9 @@ def _split_bulks(data: bytes) -> list[bytes | None] | Incomplete:
         return INCOMPLETE
     try:
         expected = list(map(_HEADS.__getitem__, map(len, bodies)))
-    except IndexError:
+    except IndexError as error:
+        if is_of_handler(error):
+            raise
         return INCOMPLETE
     if heads == expected:
         return cast("list[bytes | None]", bodies)

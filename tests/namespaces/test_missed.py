@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from tests.servers import Memcached, Redis, frozen, kill, memcached, redis
 KINDS = ["redis", "memcached"]
 KEYS = [f"key {i}" for i in range(40)]
 PATIENCE = 10.0
+AT_ONCE = ("--repl-diskless-sync-delay", "0")
 Server = Redis | Memcached
 
 
@@ -238,7 +240,7 @@ def command(server: Redis, *words: str) -> None:
 
 
 def test_a_promoted_replica_begins_anew() -> None:
-    with redis() as primary, redis() as replica:
+    with redis(options=AT_ONCE) as primary, redis() as replica:
         command(replica, "REPLICAOF", "127.0.0.1", f"{primary.port}")
         with Cache([primary.url], namespace="shop") as cache:
             assert cache.set("k", "old")
@@ -257,3 +259,80 @@ def replicated(replica: Redis) -> bool:
     with replica.connection() as sock, sock.makefile("rb") as replies:
         sock.sendall(b"*1\r\n$6\r\nDBSIZE\r\n")
         return int(replies.readline()[1:]) >= 3
+
+
+def test_a_replica_is_of_no_use_to_namespaces_and_says_so_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with redis(options=AT_ONCE) as primary, redis() as replica:
+        command(replica, "REPLICAOF", "127.0.0.1", f"{primary.port}")
+        with Cache([primary.url]) as cache, Cache([replica.url]) as reader:
+            assert cache.set("plain", "seen")
+            assert cache.namespace("shop").set("k", "old")
+            comes_true(lambda: replicated(replica))
+            for _ in range(50):
+                assert reader.namespace("shop").get("k") is None
+                assert not reader.namespace("shop").set("k", "new")
+            # Plain keys have what the server gives.
+            assert reader.get("plain") == "seen"
+            assert [record.message.count("READONLY") for record in caplog.records] == [1]
+            assert not reader.namespace("shop").invalidate().complete
+
+
+def test_who_may_not_ask_which_server_it_is_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    with redis(username="app", password="secret") as server:
+        command(server, "ACL", "SETUSER", "app", "-info")
+        with Cache([server.url], namespace="shop") as cache:
+            assert cache.set("k", "value")
+            assert cache.get("k") == "value"
+            assert cache.invalidate().complete
+            assert cache.get("k") is None
+    assert ["start from a snapshot" in record.message for record in caplog.records] == [True]
+
+
+def test_a_memcached_that_compares_nothing_computes_for_everybody_at_once() -> None:
+    with memcached(options=("-C",)) as server, Cache([server.url], namespace="shop") as cache:
+        for _ in range(3):
+            begun = time.monotonic()
+            assert cache.get_or_set("k", lambda: "value") == "value"
+            assert cache.incr("n", initial=1) in (1, None)
+            assert not cache.replace("k", 5)
+            assert time.monotonic() - begun < 1
+        assert cache.set("k", "other")
+        assert cache.get("k") == "other"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_node_comes_back_while_invalidations_go_on_and_on(kind: str) -> None:
+    start: Any = redis if kind == "redis" else memcached
+    with (
+        start() as server,
+        start() as other,
+        Cache([server.url, other.url], namespace="shop", timeout=0.3) as cache,
+    ):
+        ended = threading.Event()
+
+        def work() -> None:
+            while not ended.is_set():
+                cache.invalidate()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        with frozen(server):
+            for thread in threads:
+                thread.start()
+            time.sleep(0.5)
+        try:
+            comes_true(lambda: cache.invalidate().complete)
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+
+
+def test_what_a_full_server_refuses_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        redis(options=("--maxmemory", "1mb", "--maxmemory-policy", "noeviction")) as server,
+        Cache([server.url], compression=None) as cache,
+    ):
+        assert len(cache.set_many({f"{i}": "v" * 9000 for i in range(300)})) > 10
+    assert ["OOM" in record.message for record in caplog.records] == [True]

@@ -9,7 +9,7 @@ from kcache.command import Command, Delete, Get, Gets, Held, Set, SetIf, Swap, T
 from kcache.entry import Marker
 from kcache.errors import DecodeError
 from kcache.flow import MISSING
-from kcache.namespace import Path, epoch_key
+from kcache.namespace import DIGEST_SIZE, Path, epoch_key
 from kcache.record import TOKEN_SIZE, token_of
 from tests.versions.client import ENTRIES, Call
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kcache.wire.errors import WireError
-from kcache.wire.memcached_parser import MemcachedParser, parse_metas, parse_value
+from kcache.wire.memcached_parser import MemcachedParser, parse_metas, parse_value, parse_values
 from kcache.wire.resp import RespParser, parse_bulks
 
 VALUE = b"VALUE k 0 1\r\nv\r\n"
@@ -24,6 +24,25 @@ class Interrupted(bytes):
     def index(self, *args: Any) -> int:
         signal.raise_signal(signal.SIGUSR1)
         return super().index(*args)
+
+
+class Long(bytes):
+    """Bytes whose length is asked for by whoever is interrupted then."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        signal.raise_signal(signal.SIGUSR1)
+        return 1
+
+
+class Split(bytes):
+    """Bytes that come apart into such."""
+
+    __slots__ = ()
+
+    def split(self, *args: Any) -> Any:
+        return [Long(part) if part == b"v" else part for part in super().split(*args)]
 
 
 class InterruptedLine(bytes):
@@ -55,6 +74,8 @@ def error(request: pytest.FixtureRequest) -> Iterator[Exception]:
         lambda: parse_value(InterruptedLine(VALUE + b"END\r\n")),
         lambda: parse_metas(Interrupted(b"HD\r\nHD\r\n"), 2),
         lambda: parse_bulks(Interrupted(BULKS)),
+        lambda: parse_bulks(Split(b"*1\r\n$1\r\nv\r\n")),
+        lambda: parse_values(Split(VALUE + b"END\r\n")),
     ],
 )
 def test_what_a_handler_raises_is_not_taken_for_another_reply(

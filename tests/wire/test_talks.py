@@ -442,17 +442,18 @@ def test_a_redis_is_known_by_its_run_and_its_history() -> None:
     assert redis(Identify()).request == request
     found = identity(RUN, HISTORY)
     assert len(found) == IDENTITY_SIZE == 12
-    assert found == identity(b"run_id:abc", b"master_replid:def")
+    assert found == identity(b"run_id:abc", b"role:master\r\nmaster_replid:def")
     others = [
         identity(RUN.replace(b"abc", b"abd"), HISTORY),
         identity(RUN, HISTORY.replace(b"def", b"deg")),
+        identity(RUN, HISTORY.replace(b"master\r", b"slave\r")),
         identity(RUN, b"# Replication\r\n"),
         identity(b"# Server\r\n", HISTORY),
         found,
     ]
     assert len(set(others)) == len(others)
     # A record with this beside its token lies on nodes for weeks.
-    assert found.hex() == "a777b0d3f312f6957046e75d"
+    assert found.hex() == "57b47541f5bb0f1cc6dd1bf7"
 
 
 def test_a_server_that_does_not_say_which_it_is_has_no_identity() -> None:
