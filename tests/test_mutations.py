@@ -50,6 +50,124 @@ _HANDLER = "test_whatever_a_handler_raises_comes_out_and_leaves_nothing_wrong"
 _FORKED = "test_a_child_that_is_forked_in_the_middle_of_a_call_finishes_it"
 _FROZEN = "test_a_frozen_node_costs_a_first_call_on_many_keys_its_own_keys_only"
 
+MISSED = "tests/namespaces/test_missed.py"
+RINGS = "tests/namespaces/test_rings.py"
+OUTAGES = "tests/versions/test_outages.py"
+MISSED_MUTATIONS = [
+    Mutation(
+        "a write without an answer is made up for",
+        "guard.py",
+        "                guard.missed(index, self._record, answer)",
+        "                pass",
+        f"{MISSED}::test_what_a_frozen_node_does_late_is_not_seen -k redis",
+    ),
+    Mutation(
+        "so is one on the direct path",
+        "guard.py",
+        "        if is_unknown(error):\n            self.guard.missed(index, self._record, error)",
+        "        del index, error",
+        "tests/namespaces/test_invalidation.py -k may_have_been_done",
+    ),
+    Mutation(
+        "who could not tell a node leaves it alone until it has",
+        "net/pool.py",
+        "        self.arrears.add(record)\n",
+        "",
+        f"{MISSED}::test_who_could_not_tell_a_node_is_never_given_what_is_old -k redis",
+    ),
+    Mutation(
+        "others look for debts now and then",
+        "guard.py",
+        "        owed = {index: () for index in up if index not in self.new}",
+        "        owed: dict[int, tuple[bytes, ...]] = {}\n        del up",
+        f"{MISSED}::test_others_are_not_given_it_for_longer_than_the_interval -k redis",
+    ),
+    Mutation(
+        "a process that begins looks for debts first",
+        "guard.py",
+        "        self.new = {\n            index",
+        "        self.new = {\n            -1 - index",
+        f"{MISSED}::test_a_process_that_starts_later_hears_of_it_before_its_first_read -k redis",
+    ),
+    Mutation(
+        "a debt is paid by dropping what is there",
+        "versions/owing.py",
+        "            is_anew = (joins and index in self._gains) or bool(",
+        "            is_anew = (joins and index in self._gains) and bool(",
+        f"{OUTAGES} -k debts-redis",
+    ),
+    Mutation(
+        "a new connection leads to the server that is known",
+        "net/exchange.py",
+        "    if outcome == [pool.identity] and",
+        "    if True and",
+        f"{MISSED}::test_a_snapshot_brings_nothing_back[False]",
+    ),
+    Mutation(
+        "what was made on another server is dead",
+        "record.py",
+        "    if identity is None or first is None or parts_of(first)[1] == identity:",
+        "    if True:",
+        f"{MISSED}::test_a_snapshot_brings_nothing_back[False] {VERSION_KEYS}",
+    ),
+    Mutation(
+        "a child knows what its parent owes",
+        "net/pool.py",
+        "        self.quick.clear()\n",
+        "        self.quick.clear()\n        self.arrears = Arrears()\n",
+        f"{MISSED}::test_a_child_process_does_not_forget_what_a_node_has_missed -k redis",
+    ),
+    Mutation(
+        "what is changed is dropped at the other ring's owner",
+        "mirror.py",
+        "                if other != index:",
+        "                if False:",
+        f"{RINGS} -k old_by_way_of_the_other",
+    ),
+    Mutation(
+        "a change that the other owner has not heard of is refused",
+        "mirror.py",
+        "                left |= dict.fromkeys(sources, answer)",
+        "                pass",
+        f"{RINGS} -k refused",
+    ),
+    Mutation(
+        "who knows an older ring says that it is incomplete",
+        "versions/reading.py",
+        "return [newer] if epoch > self._epoch else []",
+        "return []",
+        f"{RINGS} -k older_ring",
+    ),
+    Mutation(
+        "a node that owns more begins anew",
+        "rings.py",
+        "    names = {new for _, new in moves}",
+        "    names = {old for old, _ in moves}",
+        f"{RINGS} -k begins_anew",
+    ),
+    Mutation(
+        "few short waits are no failure, and some are",
+        "health.py",
+        "        if strikes >= self.strikes:",
+        "        if strikes > self.strikes:",
+        "tests/health",
+    ),
+    Mutation(
+        "whoever goes on and on lets a node come back",
+        "net/pool.py",
+        "            outage.over.wait(_MOMENT)",
+        "            pass",
+        f"{RINGS} -k refused",
+    ),
+    Mutation(
+        "a memcached that compares nothing is no use to leases",
+        "wire/memcached_talk.py",
+        "    if not token:",
+        "    if False:",
+        f"{MISSED} -k compares_nothing",
+    ),
+]
+
 MUTATIONS = [
     Mutation(
         "a cache that is dropped is gone at once",
@@ -497,8 +615,8 @@ MUTATIONS = [
     Mutation(
         "no two nodes are sent the same token",
         "versions/reading.py",
-        "yield {index: (self._renewal(record),) for index in range(len(self._nodes))}",
-        "yield dict.fromkeys(range(len(self._nodes)), (self._renewal(record),))",
+        "yield {index: (self._renewal(record), ring) for index in range(len(self._nodes))}",
+        "yield dict.fromkeys(range(len(self._nodes)), (self._renewal(record), ring))",
         f"{FLOWS}::test_each_node_is_sent_a_token_of_its_own",
     ),
     Mutation(
@@ -539,8 +657,8 @@ MUTATIONS = [
     Mutation(
         "an entry is no version record",
         "record.py",
-        "if tag == _TAG and len(payload)",
-        "if len(payload)",
+        "is_sound = tag == _TAG and len(payload)",
+        "is_sound = len(payload)",
         f"{VERSION_KEYS}::test_an_entry_is_no_record",
     ),
     Mutation(
@@ -588,7 +706,7 @@ MUTATIONS = [
     Mutation(
         "an invalidation tells every node",
         "versions/reading.py",
-        "answers = yield {index: (self._renewal(record),) for index in range(len(self._nodes))}",
+        "{index: (self._renewal(record), ring) for index in range(len(self._nodes))}",
         "answers = yield {index: (self._renewal(record),) for index in range(1)}",
         "tests/namespaces/test_invalidation.py",
     ),
@@ -679,8 +797,8 @@ MUTATIONS = [
     Mutation(
         "an outage is one line",
         "net/pool.py",
-        "if is_first:",
-        "if True:",
+        "        if current is outage:\n",
+        "        if True:\n",
         f"{FAULTS}/test_nodes.py::test_an_outage_and_its_end_are_one_line_each",
     ),
     Mutation(
@@ -923,6 +1041,7 @@ MUTATIONS = [
         "if not",
         f"{COUNTERS} -k memory",
     ),
+    *MISSED_MUTATIONS,
 ]
 
 FLASK = "../kcache_flask"

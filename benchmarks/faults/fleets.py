@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import pylibmc
 from pymemcache.client.hash import HashClient
@@ -15,12 +16,22 @@ from benchmarks.faults.scenario import KCACHE, Contender
 from kcache import Cache
 from tests.faults.tally import EXPECTED
 
-__all__ = ["POLLING", "VALUES", "fleet_client", "held_by"]
+__all__ = ["POLLING", "VALUES", "Opening", "fleet_client", "held_by"]
 
 POLLING = "pylibmc, _poll_timeout"
 """The option that no manual names is the one that bounds how long pylibmc waits."""
 VALUES = {key.replace(" ", "_"): value for key, value in EXPECTED.items()}
 """What threads read; most peers take no blanks in keys."""
+
+
+class _Reachable(Protocol):
+    """Where a server is."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def address(self) -> Any: ...
 
 
 class _Clones:
@@ -35,7 +46,7 @@ class _Clones:
         return getattr(self._own.client, name)
 
 
-def _pylibmc(servers: Iterable[Server], milliseconds: int, behaviors: dict[str, Any]) -> Any:
+def _pylibmc(servers: Iterable[_Reachable], milliseconds: int, behaviors: dict[str, Any]) -> Any:
     pairs = ["{}:{}".format(*server.address) for server in servers]
     times = {
         "connect_timeout": milliseconds,
@@ -47,9 +58,9 @@ def _pylibmc(servers: Iterable[Server], milliseconds: int, behaviors: dict[str, 
     return _Clones(pylibmc.Client(pairs, behaviors={"ketama": True, **times, **behaviors}))
 
 
-def _made(who: str, servers: Sequence[Server], timeout: float) -> Any:
+def _made(who: str, servers: Sequence[_Reachable], timeout: float, **options: Any) -> Any:
     if who == KCACHE:
-        return Cache([server.url for server in servers], timeout=timeout)
+        return Cache([server.url for server in servers], timeout=timeout, **options)
     if who == "HashClient":
         return HashClient(
             [server.address for server in servers],
@@ -58,10 +69,41 @@ def _made(who: str, servers: Sequence[Server], timeout: float) -> Any:
             use_pooling=True,
             ignore_exc=True,
             default_noreply=False,
+            **options,
         )
     milliseconds = round(timeout * 1e3)
-    polling = {"_poll_timeout": milliseconds} if who == POLLING else {}
-    return _pylibmc(servers, milliseconds, polling)
+    polling = {"_poll_timeout": milliseconds} if who.startswith(POLLING) else {}
+    return _pylibmc(servers, milliseconds, polling | options)
+
+
+@dataclass(frozen=True)
+class _Where:
+    """A server, as another process knows it."""
+
+    url: str
+    address: Any
+
+
+class Opening:
+    """Opens a contender's client on some nodes, in any process, and so can be pickled.
+
+    Args:
+        who: the contender.
+        servers: the nodes.
+        timeout: of each call, in seconds.
+        **options: that the contender alone has; of kcache, a `namespace`, for one.
+    """
+
+    def __init__(
+        self, who: str, servers: Iterable[_Reachable], timeout: float, **options: Any
+    ) -> None:
+        self.who = who
+        self._servers = [_Where(server.url, server.address) for server in servers]
+        self._timeout, self._options = timeout, options
+
+    def __call__(self) -> Client:
+        """A client, whose threads may share it."""
+        return wrapped(self.who, _made(self.who, self._servers, self._timeout, **self._options))
 
 
 @contextmanager

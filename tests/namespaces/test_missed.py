@@ -191,6 +191,9 @@ def test_a_child_process_does_not_forget_what_a_node_has_missed(fleet: Fleet) ->
         if not child:
             fine = False
             try:
+                # By now the way is free.
+                time.sleep(0.4)
+                assert cache.get(lost[0]) is None
                 deadline = time.monotonic() + PATIENCE
                 while not cache.set(lost[1], "new") and time.monotonic() < deadline:
                     pass
