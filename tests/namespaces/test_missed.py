@@ -182,7 +182,8 @@ def test_few_missed_invalidations_leave_other_namespaces_alone(fleet: Fleet) -> 
 
 
 def test_a_child_process_does_not_forget_what_a_node_has_missed(fleet: Fleet) -> None:
-    with fleet.cache(cut=True) as cache:
+    # So long nobody looks for what it has told the other node.
+    with fleet.cache(cut=True, debt_interval=60) as cache:
         lost = fleet.lost(cache)
         cache.set_many(dict.fromkeys(KEYS, "old"))
         fleet.cut()
