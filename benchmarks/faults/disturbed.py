@@ -69,7 +69,8 @@ def _on_nodes(contender: Contender, effort: Effort, disturbing: Any) -> Iterator
 
 def _from_snapshots(contender: Contender, effort: Effort) -> Iterator[Finding]:
     with ExitStack() as stack:
-        folders = [Folder(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(_NODES)]
+        temporary = [stack.enter_context(tempfile.TemporaryDirectory()) for _ in range(_NODES)]
+        folders = list(map(Folder, temporary))
         servers: list[Server] = [stack.enter_context(redis(folder=folder)) for folder in folders]
         members = [(Place(_urls(servers, contender.node)),)] * (effort.count + 1)
         disturb = restored(servers, folders)

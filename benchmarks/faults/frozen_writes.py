@@ -114,7 +114,7 @@ def _flaps(contender: Contender, effort: Effort, *, keys: int, deletes: bool) ->
         client = opening()
         registers = Registers(contender.who, client, [f"key{i}" for i in range(keys)])
         with reader_beside(opening) as beside:
-            readers = [partial(numbers, client), beside]
+            readers: list[Read] = [partial(numbers, client), beside]
             flaps = _Flaps(registers, readers, chance, deletes=deletes)
             deadline = time.monotonic() + effort.seconds
             for turn in range(effort.count):

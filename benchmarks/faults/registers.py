@@ -6,13 +6,37 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from benchmarks.faults.clients import Client
 from benchmarks.faults.scenario import KCACHE
 
-__all__ = ["Registers", "in_threads"]
+__all__ = ["Expected", "Registers", "in_threads"]
 
 _AMBIGUOUS = "HashClient"
+_MOST = 64
+REFUSED = "refused, and read"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a read may give.
+
+    Attributes:
+        least: the lowest number.
+        is_deleted: whether the last change that was acknowledged was a deletion.
+        refused: numbers whose change was refused after that.
+    """
+
+    least: int
+    is_deleted: bool
+    refused: frozenset[int]
+
+    def fault(self, number: int) -> str:
+        """What is wrong with a number that was read; nothing if it is right."""
+        if number < self.least:
+            return "deleted, and read" if self.is_deleted else "older read"
+        return REFUSED if number in self.refused else ""
 
 
 class Registers:
@@ -31,29 +55,33 @@ class Registers:
         self._who, self._client = who, client
         self._number = dict.fromkeys(keys, 0)
         self._least = dict.fromkeys(self._number, 0)
-        self._refused: dict[str, set[int]] = {key: set() for key in self._number}
+        self._returned = dict.fromkeys(self._number, 0)
+        self._refused: dict[str, frozenset[int]] = dict.fromkeys(self._number, frozenset())
         self._deleted = dict.fromkeys(self._number, False)
-        self.counts: Counter[str] = Counter()
 
     @property
     def keys(self) -> tuple[str, ...]:
         """All of them."""
         return tuple(self._number)
 
-    def least(self, key: str) -> int:
-        """What a read that begins now may give at least."""
-        return self._least[key]
+    def expected(self, key: str) -> Expected:
+        """Of a read that begins now."""
+        return Expected(self._least[key], self._deleted[key], self._refused[key])
+
+    def written(self) -> dict[str, int]:
+        """The numbers that all calls which have returned by now have stored, or may have."""
+        return dict(self._returned)
 
     def set(self, key: str) -> bool:
         """Store the next number; whether that was acknowledged."""
         number = self._number[key] = self._number[key] + 1
-        # What is noted later would be too late for who reads meanwhile.
-        self._refused[key].add(number)
-        if not _was_done(lambda: bool(self._client.set(key, number))):
-            return False
-        self._refused[key].discard(number)
-        self._acknowledged(key, number, is_deleted=False)
-        return True
+        is_done = _was_done(lambda: bool(self._client.set(key, number)))
+        if is_done:
+            self._acknowledged(key, number, is_deleted=False)
+        else:
+            self._refused[key] = frozenset(sorted({*self._refused[key], number})[-_MOST:])
+        self._returned[key] = number
+        return is_done
 
     def delete(self, key: str) -> bool:
         """Delete it; whether that was acknowledged."""
@@ -67,20 +95,18 @@ class Registers:
     def _acknowledged(self, key: str, least: int, *, is_deleted: bool) -> None:
         self._least[key], self._deleted[key] = least, is_deleted
         # Whatever is below the least is too old, refused or not.
-        self._refused[key] = {number for number in self._refused[key] if number >= least}
+        self._refused[key] = frozenset()
 
     def faults(self, found: Mapping[str, int]) -> Counter[str]:
         """What is wrong with values that were read while nobody wrote.
 
         It is asked once each node has been told of what it missed, if the contender does that.
         """
-        counts: Counter[str] = Counter()
-        for key, number in found.items():
-            if number < self._least[key]:
-                counts["deleted, and read" if self._deleted[key] else "older read"] += 1
-            elif self._who == KCACHE and number in self._refused[key]:
-                # Nobody else promises that it is not.
-                counts["refused, and read"] += 1
+        faults = (self.expected(key).fault(number) for key, number in found.items())
+        counts = Counter(fault for fault in faults if fault)
+        if self._who != KCACHE:
+            # Nobody else promises that it is not.
+            del counts[REFUSED]
         return counts
 
 

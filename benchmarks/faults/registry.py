@@ -15,6 +15,7 @@ from benchmarks.faults import (
     hostile_calls,
     hostile_keys,
     hostile_words,
+    hour,
     interrupted,
     killed_nodes,
     lives,
@@ -49,4 +50,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     *oversize.SCENARIOS,
     *corrupted.SCENARIOS,
     *planted.SCENARIOS,
+    *hour.SCENARIOS,
 )
