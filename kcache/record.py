@@ -33,7 +33,7 @@ TOKEN_SIZE = 16
 """Bytes, of `os.urandom`; never a counter, never a clock."""
 
 _TAG = 15
-_IDS_TAG, _EPOCH_TAG = 14, 13
+_IDS_TAG, _EPOCH_TAG = 13, 12
 _EPOCH_SIZE = 8
 
 
