@@ -9,6 +9,7 @@ for these when it begins, when a node comes back, and now and then.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from math import inf
@@ -29,7 +30,7 @@ from kcache.net.background import start
 from kcache.net.pool import Pool
 from kcache.net.transport import Transport
 from kcache.net.trial import Trial
-from kcache.versions.owing import Owing
+from kcache.versions.owing import MOST_DEBTS, Owing
 
 __all__ = ["Guard", "Guarded", "changes", "is_unknown"]
 
@@ -90,8 +91,11 @@ class Guard:
             epoch=epoch,
             gains=gains,
         )
-        # Ids of debts that go with what is in arrears here.
-        self._own: dict[int, set[bytes]] = {index: set() for index in self._pools}
+        # Ids of debts that go with what is in arrears here. One that is forgotten costs what the
+        # node has, and no more.
+        self._own: dict[int, deque[bytes]] = {
+            index: deque(maxlen=MOST_DEBTS) for index in self._pools
+        }
         self._unfit: Mapping[int, NodeError] = {}
         self._look_again = 0.0
         is_alone = len(self._pools) < _FEWEST
@@ -160,7 +164,7 @@ class Guard:
         if not missed:
             return
         for index, ids in run(self._owing.leave(missed, reached), self.transport).items():
-            self._own[index] |= ids
+            self._own[index].extend(ids)
 
     def make_ready(self, index: int, trial: Trial) -> bool:
         """Tell a node what it missed, over a connection that nobody else has; whether it knows."""
@@ -175,7 +179,9 @@ class Guard:
             owed = {index: pool.arrears.take()}
             if self._made_ready(owed, through, {index: own})[index] is not None:
                 return False
-            self._own[index] -= own
+            for debt in own:
+                with suppress(ValueError):
+                    self._own[index].remove(debt)
             pool.arrears.settled()
             self._is_ready(index)
             if not pool.arrears:

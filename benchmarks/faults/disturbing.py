@@ -18,6 +18,7 @@ from tests.servers import Memcached, Redis, frozen, kill, memcached, redis
 __all__ = ["cut_off", "evicted", "frozen_often", "nothing", "restarted", "restored", "rolled_out"]
 
 _EVICTION_PAUSE = 0.01
+_QUIET = 0.5
 _LONGEST_PAUSE = 0.05
 _STOPPED, _BETWEEN = (0.02, 1.0), (0.2, 1.5)
 _chance = random.Random(20_261_122)  # noqa: S311 - the same each time
@@ -94,12 +95,16 @@ def restarted(
                     # Once from what was just saved, and once from what is older.
                     _save(servers[place])
                     over.wait(_chance.uniform(0, _BETWEEN[0]))
+                outages.is_quiet = _chance.random() < _QUIET
                 kill(servers[place])
                 with outages.one():
                     over.wait(_chance.uniform(*_STOPPED))
                 options = {"folder": folders[place]} if folders else {}
                 servers[place] = stack.enter_context(_again(servers[place], **options))
                 outages.is_back()
+                if outages.is_quiet:
+                    over.wait(_BETWEEN[1])
+                    outages.is_quiet = False
                 turn += 1
 
     return disturb

@@ -15,7 +15,7 @@ from tests.faults.tally import descriptors
 __all__ = ["Flatness", "watched_for"]
 
 _PAGE = resource.getpagesize()
-_SAMPLES = 200
+_SAMPLES = 50
 _MIDDLE, _END = (0.4, 0.6), (0.8, 1.0)
 # What may come by chance: connections are opened and closed all the time.
 _SHARE = 0.1

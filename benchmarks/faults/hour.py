@@ -27,7 +27,7 @@ _THREADS, _KEYS_EACH = 64, 2
 # With more calls a node would have failed all the time, and there would be nothing to read.
 _LONGEST_PAUSE = 0.2
 _AT_ONCE = 10
-_BETWEEN_INVALIDATIONS = 0.5
+_BETWEEN_INVALIDATIONS = 2.0
 _SET, _DELETE, _MANY = 0.35, 0.42, 0.55
 
 

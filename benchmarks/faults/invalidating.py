@@ -81,18 +81,24 @@ class Rollout:
 
 
 class Outages:
-    """When a node was down for certain, and when it was back."""
+    """When a node was down for certain, and when it was back.
+
+    Attributes:
+        now: the outage that there is.
+        back: when the last one ended, until that was seen.
+        is_quiet: whether nothing is to be invalidated: whoever is told of nothing has to see by
+            itself that a node has what is old.
+    """
 
     def __init__(self) -> None:
         self.now: object | None = None
         self.back: float | None = None
-        self.count = 0
+        self.is_quiet = False
 
     @contextmanager
     def one(self) -> Iterator[None]:
         """The node answers nobody while the block lasts. Then say when it `is_back`."""
         self.back, self.now = None, object()
-        self.count += 1
         try:
             yield
         finally:
@@ -100,7 +106,7 @@ class Outages:
 
     def is_back(self) -> None:
         """The node answers from now on."""
-        self.back = time.monotonic()
+        self.back = None if self.is_quiet else time.monotonic()
 
 
 @dataclass
@@ -251,6 +257,10 @@ def _invalidate(
     seen, deadline = until
     while time.monotonic() < deadline:
         cache = own.cache()
+        if outages.is_quiet:
+            seen.reads += 1
+            seen.faults["stale to the process itself"] += filler.read(cache) < source[1]
+            continue
         down, source[0] = outages.now, source[0] + 1
         if cache.invalidate().complete:
             seen.complete += 1

@@ -13,12 +13,14 @@ from kcache.record import pack_ids
 from kcache.versions.owing import Owing
 from kcache.versions.reading import RECORD_TTL
 from tests.versions.client import token_of
+from tests.versions.homes import Failover, Moving
 from tests.versions.outages import Program, Setting, Variant
 
 __all__ = ["BROKEN", "SCOPES", "SMALL", "WIDE", "Broken"]
 
 WARM = ((0, ("set", 1)), (1, ("get", None)))
 WRITTEN = ((0, ("set", 1)),)
+AT_ANOTHER = ((1, ("set", 1)), (0, ("get", None)))
 DEBTS = (*WARM, (2, ("get", None)))
 GET: Program = (("get", None),)
 DROP: Program = (("invalidate", None),)
@@ -148,6 +150,16 @@ class Broken:
 
 
 BROKEN = (
+    Broken(
+        "records at a home, which another node stands in for",
+        Variant(namespaced=Failover),
+        Setting("redis", (DROP, GET + GET), faulty=(1,), before=WARM),
+    ),
+    Broken(
+        "records at a home that moves with the ring",
+        Variant(namespaced=Moving, mirrors=False),
+        Setting("redis", (DROP, GET), faults=0, owners=(1, 0), before=AT_ANOTHER),
+    ),
     Broken("acknowledged with a node down", Variant(says_incomplete=False), SCOPES["debts"]),
     Broken("a node that missed something is used", Variant(uses_arrears=False)),
     Broken("a node is used before it is told", Variant(opens_early=True)),

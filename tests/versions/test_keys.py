@@ -144,8 +144,8 @@ def test_a_record_without_a_whole_token_is_corrupt(size: int) -> None:
 
 def test_the_layout_of_epochs_and_debts_never_changes() -> None:
     one, other = b"a" * 16, b"b" * 16
-    assert pack_epoch(258).hex()[:-14] == "c16b6301000d" + "0000000000000102"
-    assert pack_ids([one, other]).hex()[:-14] == "c16b6301000e" + "61" * 16 + "62" * 16
+    assert pack_epoch(258).hex()[:-14] == "c16b6301000c" + "0000000000000102"
+    assert pack_ids([one, other]).hex()[:-14] == "c16b6301000d" + "61" * 16 + "62" * 16
 
 
 @given(st.integers(0, 2**63 - 1))
