@@ -96,7 +96,7 @@ class Guard:
         self._own: dict[int, deque[bytes]] = {
             index: deque(maxlen=MOST_DEBTS) for index in self._pools
         }
-        self._unfit: Mapping[int, NodeError] = {}
+        self._unfit: dict[int, NodeError] = {}
         self._look_again = 0.0
         is_alone = len(self._pools) < _FEWEST
         self.due = inf if is_alone else monotonic() + debt_interval
@@ -114,24 +114,26 @@ class Guard:
         """Look at the nodes that were not looked at yet, in a part of the time of a call.
 
         Returns:
-            Those that answer, and cannot be used in namespaces, such as a replica; and why.
+            Those that may not be used, and why. One that answers, and cannot be used in namespaces,
+            such as a replica, is asked again now and then only.
         """
         now = monotonic()
-        if self._unfit and now < self._look_again:
-            return self._unfit
-        self._look_again = now + self._debt_interval
+        if now >= self._look_again:
+            self._unfit = {}
+            self._look_again = now + self._debt_interval
+        refused = dict(self._unfit)
         # Those that are in arrears are refused, and then looked after by whoever brings them back.
-        owed = {index: () for index in sorted(self.new) if not self._pools[index].arrears}
+        wanted = [i for i in sorted(self.new) if i not in refused and not self._pools[i].arrears]
         hurried = _Through(self.transport, self.transport.timeout * _FIRST_LOOK)
-        unfit: dict[int, NodeError] = {}
-        for index, error in self._made_ready(owed, hurried).items():
+        for index, error in self._made_ready(dict.fromkeys(wanted, ()), hurried).items():
             if error is None:
                 self._is_ready(index)
-            elif not isinstance(error, NodeUnavailable):
-                unfit[index] = error
+                continue
+            refused[index] = error
+            if not isinstance(error, NodeUnavailable):
+                self._unfit[index] = error
                 self._pools[index].complain(error)
-        self._unfit = unfit
-        return unfit
+        return refused
 
     def look_soon(self) -> None:
         """Look for debts in a thread, and pay them: nobody waits for it."""
@@ -223,11 +225,15 @@ class Guarded:
         """
         guard = self.guard
         if guard.new and not guard.new.isdisjoint(batch):
-            unfit = guard.begin()
-            if not unfit.keys().isdisjoint(batch):
-                fit = {index: batch[index] for index in batch if index not in unfit}
-                answers = self.exchange(fit, deadline) if fit else {}
-                return {**answers, **{index: unfit[index] for index in batch if index in unfit}}
+            refused = guard.begin()
+            if not refused.keys().isdisjoint(batch):
+                left = {index: batch[index] for index in batch if index not in refused}
+                answers = self._carried(left, deadline) if left else {}
+                return {**answers, **{index: refused[index] for index in batch if index in refused}}
+        return self._carried(batch, deadline)
+
+    def _carried(self, batch: Batch, deadline: float) -> Answers:
+        guard = self.guard
         if monotonic() >= guard.due:
             guard.look_soon()
         whole, mirrored = (batch, _NONE) if guard.mirror is None else guard.mirror.added(batch)

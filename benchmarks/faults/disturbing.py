@@ -18,7 +18,7 @@ from tests.servers import Memcached, Redis, frozen, kill, memcached, redis
 __all__ = ["cut_off", "evicted", "frozen_often", "nothing", "restarted", "restored", "rolled_out"]
 
 _EVICTION_PAUSE = 0.01
-_QUIET = 0.5
+_QUIET, _FILLED = 0.5, 0.2
 _LONGEST_PAUSE = 0.05
 _STOPPED, _BETWEEN = (0.02, 1.0), (0.2, 1.5)
 _chance = random.Random(20_261_122)  # noqa: S311 - the same each time
@@ -96,6 +96,8 @@ def restarted(
                     _save(servers[place])
                     over.wait(_chance.uniform(0, _BETWEEN[0]))
                 outages.is_quiet = _chance.random() < _QUIET
+                # By then everything was computed that is asked for, and no fill is lost.
+                over.wait(_FILLED)
                 kill(servers[place])
                 with outages.one():
                     over.wait(_chance.uniform(*_STOPPED))

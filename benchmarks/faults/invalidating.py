@@ -26,6 +26,9 @@ _KEYS = 50
 _LIFE = 600
 _LONGEST_COMPUTATION, _LONGEST_PAUSE = 0.004, 0.02
 _PATIENCE = 60.0
+# After so many seconds, of which one is for a node to be asked again, all know what it missed.
+_TOLD, _AFTER = 1.5, 0.3
+_PART = 0.1
 _context: Any = multiprocessing.get_context("forkserver")
 # What every child would import by itself.
 _context.set_forkserver_preload(["benchmarks.faults.registry"])
@@ -212,7 +215,7 @@ def invalidated(
         with _disturbed(disturb, rollout) as outages:
             own = _Process(members[-1], rollout, readers)
             filler = _Filler(source, seed + readers, **filling)
-            _invalidate(own, filler, source, outages, (seen, time.monotonic() + seconds))
+            _Invalidator(own, filler, source, outages, seen).work(seconds)
         stop.set()
         for process in processes:
             process.join(_PATIENCE)
@@ -247,31 +250,57 @@ def _disturbed(disturb: Disturb, rollout: Rollout) -> Iterator[Outages]:
         raise failures[0]
 
 
-def _invalidate(
-    own: _Process,
-    filler: _Filler,
-    source: Any,
-    outages: Outages,
-    until: tuple[Seen, float],
-) -> None:
-    seen, deadline = until
-    while time.monotonic() < deadline:
-        cache = own.cache()
-        if outages.is_quiet:
-            seen.reads += 1
-            seen.faults["stale to the process itself"] += filler.read(cache) < source[1]
-            continue
-        down, source[0] = outages.now, source[0] + 1
-        if cache.invalidate().complete:
+@dataclass
+class _Invalidator:
+    """Invalidates, and reads what it has invalidated."""
+
+    own: _Process
+    filler: _Filler
+    source: Any
+    outages: Outages
+    seen: Seen
+
+    def work(self, seconds: float) -> None:
+        """Go on for some time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            cache = self.own.cache()
+            if self.outages.is_quiet:
+                self._read(cache, self.source[1])
+            elif not self._invalidate(cache) and self.filler.chance.random() < _PART:
+                self._wait(cache)
+            else:
+                time.sleep(self.filler.chance.uniform(0, _LONGEST_PAUSE))
+
+    def _invalidate(self, cache: Cache) -> bool:
+        """Invalidate once; whether it was complete, or no node was down."""
+        outages, seen = self.outages, self.seen
+        down, self.source[0] = outages.now, self.source[0] + 1
+        is_complete = cache.invalidate().complete
+        if is_complete:
             seen.complete += 1
             seen.faults["complete with a node down"] += down is not None and outages.now is down
-            source[1] = source[0]
+            self.source[1] = self.source[0]
             back, outages.back = outages.back, None
             if back is not None:
                 seen.returns.append(time.monotonic() - back)
         else:
             seen.incomplete += 1
         # Complete or not, this process itself is not given what was there before.
-        seen.reads += 1
-        seen.faults["stale to the process itself"] += filler.read(cache) < source[0]
-        time.sleep(filler.chance.uniform(0, _LONGEST_PAUSE))
+        self._read(cache, self.source[0])
+        return is_complete or down is None
+
+    def _wait(self, cache: Cache) -> None:
+        """Invalidate nothing until all have been told of what the node has missed."""
+        while self.outages.now is not None:
+            self._read(cache, self.source[0])
+        begun = time.monotonic()
+        while time.monotonic() < begun + _TOLD:
+            self._read(cache, self.source[0])
+        self.source[1], self.outages.back = self.source[0], None
+        while time.monotonic() < begun + _TOLD + _AFTER:
+            self._read(cache, self.source[0])
+
+    def _read(self, cache: Cache, least: int) -> None:
+        self.seen.reads += 1
+        self.seen.faults["stale to the process itself"] += self.filler.read(cache) < least
