@@ -128,8 +128,8 @@ def _flaps(contender: Contender, effort: Effort, *, keys: int, deletes: bool) ->
 
 def _found(flaps: _Flaps) -> Finding:
     readings = {
-        "acknowledged while it had stopped": flaps.acknowledged,
-        "refused": flaps.refused,
+        "acknowledged at first": flaps.acknowledged,
+        "refused at first": flaps.refused,
         "found, %": flaps.found * 100 / flaps.checked,
     }
     return Finding(flaps.checked, dict(flaps.faults), readings)

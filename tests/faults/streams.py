@@ -165,7 +165,10 @@ def _said_already(pool: Pool, stream: bytes, later: bytes = b"") -> Iterator[Non
         else:
             theirs.shutdown(socket.SHUT_WR)
         pool.drop()
-        pool.put(Connection(ours, _TIMEOUT))
+        connection = Connection(ours, _TIMEOUT)
+        connection.epoch = pool.epoch
+        pool.put(connection)
+        assert pool.quick
         yield
         if later:
             speaker.join()
