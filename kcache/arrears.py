@@ -41,6 +41,7 @@ class Arrears:
         self._taken.append(added)
         self._added = {}
         wanted = {record: None for taken in self._taken for record in taken}
+        self._taken = [wanted]
         is_all = self.everything in wanted or len(wanted) > MOST_ARREARS
         return (self.everything,) if is_all else tuple(wanted)
 

@@ -9,8 +9,9 @@ for these when it begins, when a node comes back, and now and then.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 from time import monotonic
@@ -18,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 from weakref import ref
 
-from kcache.arrears import Arrears
+from kcache.arrears import MOST_ARREARS, Arrears
 from kcache.command import Answers, Batch, Command, Get, Gets, Identify, Ping, Ttl
 from kcache.errors import NewerEpoch, NodeError, NodeRefused, NodeUnavailable
 from kcache.executor import run
@@ -37,6 +38,7 @@ __all__ = ["Guard", "Guarded", "changes", "is_unknown"]
 _READS = (Get, Gets, Ttl, Ping, Identify)
 _FIRST_LOOK = 0.6
 """Of a timeout: at the first use of namespaces, what may be spent on asking all nodes."""
+_UNFIT = "cannot be used in namespaces"
 _FEWEST = 2
 """Nodes, of which one can keep the debts of the other."""
 _TURNS = 10
@@ -82,6 +84,7 @@ class Guard:
             index: end for index, end in enumerate(transport.ends) if isinstance(end, Pool)
         }
         self.mirror = mirror
+        self._pool_of = {pool.node: pool for pool in self._pools.values()}
         self._owing = Owing(
             prefix,
             transport.nodes,
@@ -96,7 +99,10 @@ class Guard:
         self._own: dict[int, deque[bytes]] = {
             index: deque(maxlen=MOST_DEBTS) for index in self._pools
         }
-        self._unfit: dict[int, NodeError] = {}
+        self._unfit: dict[int, str] = {}
+        # Records that nodes have refused to renew.
+        self._behind: dict[int, dict[bytes, None]] = {index: {} for index in self._pools}
+        self._looking = threading.Lock()
         self._look_again = 0.0
         is_alone = len(self._pools) < _FEWEST
         self.due = inf if is_alone else monotonic() + debt_interval
@@ -105,7 +111,7 @@ class Guard:
             for index, pool in self._pools.items()
             if not is_alone or epoch or (pool.node.kind == "redis" and not trusts_restart)
         }
-        everything = Path(prefix, ()).records[0]
+        self._everything = everything = Path(prefix, ()).records[0]
         for index, pool in self._pools.items():
             pool.arrears = Arrears(everything)
             pool.make_ready = _later(self, index)
@@ -121,32 +127,59 @@ class Guard:
         if now >= self._look_again:
             self._unfit = {}
             self._look_again = now + self._debt_interval
-        refused = dict(self._unfit)
-        # Those that are in arrears are refused, and then looked after by whoever brings them back.
-        wanted = [i for i in sorted(self.new) if i not in refused and not self._pools[i].arrears]
+        refused: dict[int, NodeError] = {}
+        owed: dict[int, tuple[bytes, ...]] = {}
+        for index in sorted(self.new):
+            # One that is down, or in arrears, is looked at after it was brought back.
+            refusal = self._pools[index].refusal()
+            if index in self._unfit:
+                refusal = NodeUnavailable(self._pools[index].node, self._unfit[index])
+            if refusal is None:
+                owed[index] = tuple(self._behind[index])
+            else:
+                refused[index] = refusal
         hurried = _Through(self.transport, self.transport.timeout * _FIRST_LOOK)
-        for index, error in self._made_ready(dict.fromkeys(wanted, ()), hurried).items():
+        for index, error in self._made_ready(owed, hurried).items() if owed else ():
             if error is None:
-                self._is_ready(index)
+                self._is_ready(index, owed[index])
                 continue
-            refused[index] = error
-            if not isinstance(error, NodeUnavailable):
-                self._unfit[index] = error
+            refused[index] = NodeUnavailable(error.node, error.reason)
+            # What is down is in the log already.
+            if not isinstance(error, NodeUnavailable) and self._pools[index].refusal() is None:
+                self._unfit[index] = f"{_UNFIT}: {error.reason}"
                 self._pools[index].complain(error)
         return refused
 
-    def look_soon(self) -> None:
-        """Look for debts in a thread, and pay them: nobody waits for it."""
-        self.due = monotonic() + self._debt_interval
+    def look_soon(self) -> bool:
+        """Look for debts in a thread, and pay them: nobody waits for it.
+
+        Returns:
+            False if the last look was so long ago that this call must wait for the next one.
+        """
+        now = monotonic()
+        is_overdue = now >= self.due + self._debt_interval
+        self.due = now + self._debt_interval
+        if is_overdue:
+            self.new.update(self._pools)
+            return False
         # If there are too many threads, somebody else will look.
         with suppress(RuntimeError):
             start(_look, (ref(self),), "kcache-debts")
+        return True
 
     def look(self) -> None:
         """Look for debts of all nodes that are up, and pay them."""
-        up = [index for index, pool in self._pools.items() if pool.health.state is not State.DOWN]
-        owed = {index: () for index in up if index not in self.new}
-        self._made_ready(owed, self.transport)
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            up = [i for i, pool in self._pools.items() if pool.health.state is not State.DOWN]
+            owed = {index: () for index in up if index not in self.new}
+            for index, error in self._made_ready(owed, self.transport).items():
+                if error is not None and not isinstance(error, NodeUnavailable):
+                    # It may have missed something, and cannot be told.
+                    self.new.add(index)
+        finally:
+            self._looking.release()
 
     def missed(self, index: int, record: bytes, error: NodeError) -> None:
         """A node may not have done what would have dropped, or changed, entries of a namespace."""
@@ -154,19 +187,35 @@ class Guard:
         if pool is not None:
             pool.owe(record, error)
 
-    def not_invalidated(self, record: bytes, failures: Iterable[NodeError]) -> None:
+    def not_invalidated(self, record: bytes, failures: Sequence[NodeError]) -> None:
         """Nodes have not been told of an invalidation: they, and others, are told later."""
+        for failure in failures:
+            if isinstance(failure, NewerEpoch):
+                self._pool_of[failure.node].complain(failure)
         # A node of a newer ring has been told; there are others that are not known here.
         by_node = {each.node: each for each in failures if not isinstance(each, NewerEpoch)}
         missed = [index for index, pool in self._pools.items() if pool.node in by_node]
         for index in missed:
-            self.missed(index, record, by_node[self._pools[index].node])
+            failure = by_node[self._pools[index].node]
+            if isinstance(failure, NodeRefused):
+                self._refuse(index, record)
+            else:
+                self.missed(index, record, failure)
         reached = [index for index in self._pools if index not in missed]
         # What is in arrears by now pays for these debts.
         if not missed:
             return
         for index, ids in run(self._owing.leave(missed, reached), self.transport).items():
             self._own[index].extend(ids)
+
+    def _refuse(self, index: int, record: bytes) -> None:
+        """A node answers, and does not renew a record: it is no use in namespaces until it does.
+
+        Plain keys have what it gives.
+        """
+        behind = self._behind[index]
+        behind[record if len(behind) < MOST_ARREARS else self._everything] = None
+        self.new.add(index)
 
     def make_ready(self, index: int, trial: Trial) -> bool:
         """Tell a node what it missed, over a connection that nobody else has; whether it knows."""
@@ -185,7 +234,8 @@ class Guard:
                 with suppress(ValueError):
                     self._own[index].remove(debt)
             pool.arrears.settled()
-            self._is_ready(index)
+            if not self._behind[index]:
+                self._is_ready(index, ())
             if not pool.arrears:
                 return True
         return False
@@ -199,9 +249,12 @@ class Guard:
         flow = self._owing.make_ready(owed, self._pools, own=own)
         return run(flow, transport)
 
-    def _is_ready(self, index: int) -> None:
+    def _is_ready(self, index: int, renewed: Iterable[bytes]) -> None:
         self._pools[index].identity = self.known.identities[index]
-        self.new.discard(index)
+        for record in renewed:
+            self._behind[index].pop(record, None)
+        if not self._behind[index]:
+            self.new.discard(index)
 
 
 class Guarded:
@@ -224,6 +277,8 @@ class Guarded:
         arrive at any time, and would bring back what is overwritten until then.
         """
         guard = self.guard
+        if monotonic() >= guard.due:
+            guard.look_soon()
         if guard.new and not guard.new.isdisjoint(batch):
             refused = guard.begin()
             if not refused.keys().isdisjoint(batch):
@@ -234,8 +289,6 @@ class Guarded:
 
     def _carried(self, batch: Batch, deadline: float) -> Answers:
         guard = self.guard
-        if monotonic() >= guard.due:
-            guard.look_soon()
         whole, mirrored = (batch, _NONE) if guard.mirror is None else guard.mirror.added(batch)
         answers = guard.transport.exchange(whole, deadline)
         for index, answer in answers.items():

@@ -1,6 +1,6 @@
 """Whether a node is worth asking: decisions about its health, by plain data and a time.
 
-    up ──late──> suspect ──late again, and again──> down
+    up ──late──> suspect ──late again, and again, in a short time──> down
     up, suspect ──failed──> down ──its time has come──> probing ──answered──> up
                               ^──────────silent──────────┘
 
@@ -81,7 +81,8 @@ class HealthPolicy:
     def __post_init__(self) -> None:
         for name in ("first_probe", "longest_probe", "patience", "strikes", "strike_window"):
             number = getattr(self, name)
-            is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
+            kinds = int if name == "strikes" else (int, float)
+            is_number = isinstance(number, kinds) and not isinstance(number, bool)
             if not is_number or not 0 < number <= _LONGEST:
                 raise ConfigurationError(
                     f"{name} of a HealthPolicy is a number above 0, up to 3600, not {number!r}"

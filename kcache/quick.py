@@ -113,9 +113,13 @@ class NamespaceQuick(Quick):
     def get(self, key: Key) -> Any:  # noqa: D102 - as in `Quick`
         route = self._seen.get(key) if key.__class__ is str else None
         index, place = route or self._route(key)
-        if self._guard is not None and monotonic() >= self._guard.due:
-            self._guard.look_soon()
-        answer = (self._besides.get(index) or self._open(index)).read(place.key)
+        guard = self._guard
+        if guard is not None and monotonic() >= guard.due and not guard.look_soon():
+            return UNDONE
+        beside = self._besides.get(index)
+        if beside is None or index in self._new:
+            beside = self._open(index)
+        answer = beside.read(place.key)
         if answer is UNDONE:
             return UNDONE
         data, found = answer

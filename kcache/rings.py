@@ -40,12 +40,16 @@ def together(ring: Ring, other: Ring) -> tuple[Node, ...]:
     by_name = {node.name: node for node in ring.nodes}
     for node in other.nodes:
         known = by_name.setdefault(node.name, node)
-        if known.address != node.address or known.kind != node.kind:
+        if _end_of(known) != _end_of(node):
             raise ConfigurationError(
                 f"node {node.name} is {known.address} in this ring and {node.address} in that of "
-                "invalidate_nodes: a node has one address in both, or another name"
+                "invalidate_nodes: a node has one address and database in both, or another name"
             )
     return tuple(by_name.values())
+
+
+def _end_of(node: Node) -> tuple[object, ...]:
+    return node.kind, node.address, node.database or 0
 
 
 def owner_in(other: Ring, everyone: Sequence[Node]) -> Callable[[bytes], int]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import TypeAlias
 
@@ -20,46 +22,96 @@ from kcache.net.leg import Leg
 from kcache.net.pool import Pool
 from kcache.net.trial import Trial
 
-__all__ = ["connect"]
+__all__ = ["Openings"]
 
-_GRACE = 0.01
-"""Seconds for the library to say itself that it had no more time."""
 _LEAST = 0.001
 
 _Opened: TypeAlias = "queue.SimpleQueue[tuple[int, Connection | Exception]]"
 
 
-def connect(legs: Sequence[Leg], deadline: float) -> None:
-    """Open a connection for each leg. A leg without one ends."""
-    opened: _Opened = queue.SimpleQueue()
-    process = os.getpid()
-    for number, leg in enumerate(legs):
-        _start(number, leg.pool, deadline, opened)
-    waiting = dict(enumerate(legs))
-    while waiting:
-        try:
-            number, outcome = opened.get(timeout=max(deadline - monotonic(), 0) + _GRACE)
-        except queue.Empty:
-            break
-        _settle(waiting.pop(number), outcome)
-    for leg in waiting.values():
-        if process == os.getpid():
-            leg.time_out()
-        else:
-            # A signal's handler has forked: the threads are the parent's.
-            leg.fail(ConnectFailed(leg.pool.node, "the process was forked meanwhile"))
+class _Bell:
+    """Wakes who waits for descriptors. It is closed when nobody refers to it any more."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        for sock in (self.ours, self.theirs):
+            sock.settimeout(0)
+
+    def ring(self) -> None:
+        # Nobody waits any more, or it has rung often enough.
+        with suppress(OSError):
+            self.theirs.send(b"!")
+
+    def hush(self) -> None:
+        with suppress(OSError):
+            self.ours.recv(1 << 12)
+
+    def __del__(self) -> None:
+        # They are not there where the constructor was interrupted.
+        for name in ("ours", "theirs"):
+            sock = vars(self).get(name)
+            if sock is not None:
+                sock.close()
 
 
-def _start(number: int, pool: Pool | Trial, deadline: float, opened: _Opened) -> None:
-    arguments = (number, pool, deadline, opened)
-    try:
-        start(_open, arguments, "kcache-open")
-    except RuntimeError:
-        # There are too many threads, or the interpreter ends.
-        _open(*arguments)
+class Openings:
+    """Connections on their way, for legs that have none.
+
+    Args:
+        legs: that wait for one.
+        deadline: on the clock `time.monotonic`.
+    """
+
+    def __init__(self, legs: Sequence[Leg], deadline: float) -> None:
+        self._process = os.getpid()
+        self._opened: _Opened = queue.SimpleQueue()
+        self._bell = _Bell()
+        self._waiting = dict(enumerate(legs))
+        for number, leg in enumerate(legs):
+            arguments = (number, leg.pool, deadline, self._opened, self._bell)
+            try:
+                start(_open, arguments, "kcache-open")
+            except RuntimeError:
+                # There are too many threads, or the interpreter ends.
+                _open(*arguments)
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def fd(self) -> int:
+        """Can be read from when there is something to `take`."""
+        return self._bell.ours.fileno()
+
+    def take(self) -> Iterator[Leg]:
+        """The legs for which something has come: a connection, or the end."""
+        self._bell.hush()
+        while True:
+            try:
+                number, outcome = self._opened.get_nowait()
+            except queue.Empty:
+                return
+            leg = self._waiting.pop(number)
+            if isinstance(outcome, Connection):
+                leg.connection = outcome
+            elif isinstance(outcome, NodeError):
+                leg.fail(outcome)
+            else:
+                raise outcome
+            yield leg
+
+    def end(self) -> None:
+        """End the legs for which nothing has come."""
+        while self._waiting:
+            _, leg = self._waiting.popitem()
+            if self._process == os.getpid():
+                leg.time_out()
+            else:
+                # A signal's handler has forked: the threads are the parent's.
+                leg.fail(ConnectFailed(leg.pool.node, "the process was forked meanwhile"))
 
 
-def _open(number: int, pool: Pool | Trial, deadline: float, opened: _Opened) -> None:
+def _open(number: int, pool: Pool | Trial, deadline: float, opened: _Opened, bell: _Bell) -> None:
     outcome: Connection | Exception
     try:
         outcome = pool.open(max(deadline - monotonic(), _LEAST))
@@ -67,12 +119,6 @@ def _open(number: int, pool: Pool | Trial, deadline: float, opened: _Opened) -> 
         outcome = error
     # If nobody waits any more, the connection is closed with the queue.
     opened.put((number, outcome))
-
-
-def _settle(leg: Leg, outcome: Connection | Exception) -> None:
-    if isinstance(outcome, Connection):
-        leg.connection = outcome
-    elif isinstance(outcome, NodeError):
-        leg.fail(outcome)
-    else:
-        raise outcome
+    # An error has this frame in its traceback, and the two would keep each other.
+    del outcome
+    bell.ring()

@@ -1,8 +1,10 @@
 """The exchange: many talks at once, each over a connection of its own.
 
-First everything is sent, then everything is read. A request that does not go at once is sent
-while replies are read, so that no node has to keep more than the buffers of one connection: a
-node which stops reading, since nobody takes its replies, can never wait for one that waits for it.
+Everything happens in one loop that waits for whatever comes first: connections that are opened,
+what their servers say of themselves, requests that can be sent, replies. So a node that takes no
+connection keeps no other one waiting. And a request that does not go at once is sent while replies
+are read, so that no node has to keep more than the buffers of one connection: a node which stops
+reading, since nobody takes its replies, can never wait for one that waits for it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from time import monotonic
 
 from kcache.command import Identify, Reply
 from kcache.errors import NodeError, NodeUnavailable, TimedOut
-from kcache.net.connecting import connect
+from kcache.net.connecting import Openings
 from kcache.net.leg import Leg
 from kcache.net.pool import Pool
 from kcache.net.talks import talk_for
@@ -24,6 +26,8 @@ __all__ = ["carry"]
 
 _PROMPT = 0.01
 """Seconds of its time that a call may have used up where a wait of a whole timeout may begin."""
+_GRACE = 0.01
+"""Seconds for a library that opens a connection to say itself that it had no more time."""
 
 
 def carry(legs: Mapping[int, Leg], deadline: float) -> dict[int, list[Reply] | NodeError]:
@@ -34,13 +38,11 @@ def carry(legs: Mapping[int, Leg], deadline: float) -> dict[int, list[Reply] | N
     """
     current = dict(legs)
     try:
-        _provide(list(current.values()), deadline)
-        _move(list(current.values()), deadline)
+        _Exchange(deadline).bring(list(current.values()))
         repeated = {index: leg.again() for index, leg in current.items() if leg.may_repeat}
         if repeated:
             current |= repeated
-            _open(list(repeated.values()), deadline)
-            _move(list(repeated.values()), deadline)
+            _Exchange(deadline).open(list(repeated.values()))
     except BaseException:
         for leg in current.values():
             leg.abandon()
@@ -48,90 +50,124 @@ def carry(legs: Mapping[int, Leg], deadline: float) -> dict[int, list[Reply] | N
     return {index: leg.outcome for index, leg in current.items()}
 
 
-def _provide(legs: Sequence[Leg], deadline: float) -> None:
-    """Give each leg a connection; those that there are not are opened at the same time."""
-    missing: list[Leg] = []
-    for leg in legs:
-        if leg.connection is not None or leg.has_ended:
-            continue
-        try:
-            leg.connection = leg.pool.take(fresh=not leg.talk.is_harmless)
-        except NodeUnavailable as error:
-            leg.fail(error)
-        else:
-            if leg.connection is None:
-                missing.append(leg)
-    if missing:
-        _open(missing, deadline)
+class _Exchange:
+    """Legs under way.
 
+    Args:
+        deadline: on the clock `time.monotonic`.
+    """
 
-def _open(legs: Sequence[Leg], deadline: float) -> None:
-    """Open a connection for each leg, to the server that was found ready."""
-    connect(legs, deadline)
-    checks: list[tuple[Leg, Pool, Leg]] = []
-    for leg in legs:
-        # Whoever asks for no identity, such as a node that begins empty each time, has none.
-        if leg.connection is not None and isinstance(leg.pool, Pool) and leg.pool.identity:
-            trial = Trial(leg.pool, leg.connection, leg.pool.timeout)
-            check = Leg(trial, talk_for(trial.node, [Identify()]))
-            check.connection, leg.connection = trial.take(fresh=False), None
-            checks.append((leg, leg.pool, check))
-    if checks:
-        _move([check for _, _, check in checks], deadline)
-    for leg, pool, check in checks:
-        _judge(leg, pool, check)
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._watched: dict[int, Leg] = {}
+        # Whose connection leads to the server that is known; by what asks it.
+        self._checked: dict[Leg, Leg] = {}
 
+    def bring(self, legs: Sequence[Leg]) -> None:
+        """Bring legs to their end, over idle connections if there are any."""
+        missing: list[Leg] = []
+        for leg in legs:
+            if leg.connection is None and not leg.has_ended:
+                try:
+                    leg.connection = leg.pool.take(fresh=not leg.talk.is_harmless)
+                except NodeUnavailable as error:
+                    leg.fail(error)
+                else:
+                    if leg.connection is None:
+                        missing.append(leg)
+        if len(legs) == 1 and not missing:
+            # Costs less than to watch it.
+            legs[0].push()
+            legs[0].wait(self._deadline - legs[0].pool.timeout + _PROMPT)
+            if legs[0].has_ended:
+                return
+        self.open(missing, [leg for leg in legs if leg.connection is not None])
 
-def _judge(leg: Leg, pool: Pool, check: Leg) -> None:
-    """Give the connection to a leg if the right server has answered."""
-    outcome = check.outcome
-    if outcome == [pool.identity] and isinstance(check.pool, Trial):
-        leg.connection = check.pool.release()
-    elif isinstance(outcome, TimedOut):
-        leg.time_out()
-    else:
-        error = outcome
-        if not isinstance(error, NodeError):
-            error = NodeUnavailable(pool.node, "another server answers, or it was started again")
-        leg.fail(error)
-        pool.fail(error)
+    def open(self, missing: Sequence[Leg], others: Sequence[Leg] = ()) -> None:
+        """Open connections for legs, and bring these and others to their end."""
+        self._poller = select.poll()
+        openings = Openings(missing, self._deadline) if missing else None
+        for leg in others:
+            self._go_on(leg)
+        if openings is not None:
+            self._poller.register(openings.fd, select.POLLIN)
+        while self._is_left(openings):
+            for descriptor, _ in self._poller.poll(self._milliseconds()):
+                if openings is not None and descriptor == openings.fd:
+                    self._take(openings)
+                else:
+                    self._serve(descriptor)
+        for leg in list(self._watched.values()):
+            leg.time_out()
+            self._end_check(leg)
+        if openings is not None:
+            openings.end()
 
+    def _is_left(self, openings: Openings | None) -> bool:
+        """Whether there is something to wait for, and time."""
+        left = self._deadline - monotonic()
+        if self._watched:
+            return left > 0
+        return bool(openings) and left > -_GRACE
 
-def _move(legs: Sequence[Leg], deadline: float) -> None:
-    """Send and receive until each leg has ended, at the deadline at the latest."""
-    for leg in legs:
+    def _milliseconds(self) -> int:
+        left = self._deadline - monotonic()
+        return ceil((left if self._watched else left + _GRACE) * 1000)
+
+    def _take(self, openings: Openings) -> None:
+        for leg in openings.take():
+            connection = leg.connection
+            # Who has no identity, such as a node that begins empty each time, is asked for none.
+            if connection is not None and isinstance(leg.pool, Pool) and leg.pool.identity:
+                trial = Trial(leg.pool, connection, leg.pool.timeout)
+                check = Leg(trial, talk_for(trial.node, [Identify()]), trial.take(fresh=False))
+                leg.connection = None
+                self._checked[check] = leg
+                self._go_on(check)
+            else:
+                self._go_on(leg)
+        if not openings:
+            self._poller.unregister(openings.fd)
+
+    def _serve(self, descriptor: int) -> None:
+        """Send and receive what can be."""
+        self._poller.unregister(descriptor)
+        leg = self._watched.pop(descriptor)
         leg.push()
-    if len(legs) == 1:
-        # Costs less than to watch it.
-        legs[0].wait(deadline - legs[0].pool.timeout + _PROMPT)
-    pending = [leg for leg in legs if leg.connection is not None]
-    if pending:
-        _watch_all(pending, deadline)
+        leg.pull(self._deadline)
+        self._watch(leg)
 
+    def _go_on(self, leg: Leg) -> None:
+        leg.push()
+        self._watch(leg)
 
-def _watch_all(pending: Sequence[Leg], deadline: float) -> None:
-    poller = select.poll()
-    watched: dict[int, Leg] = {}
-    for leg in pending:
-        _watch(leg, poller, watched)
-    while watched and (left := deadline - monotonic()) > 0:
-        for descriptor, _ in poller.poll(ceil(left * 1000)):
-            poller.unregister(descriptor)
-            leg = watched.pop(descriptor)
-            leg.push()
-            leg.pull(deadline)
-            _watch(leg, poller, watched)
-    for leg in watched.values():
-        leg.time_out()
+    def _watch(self, leg: Leg) -> None:
+        """Say what a leg waits for, if it has not ended."""
+        if leg.connection is None:
+            self._end_check(leg)
+            return
+        descriptor = leg.connection.fd
+        if descriptor < 0:
+            leg.lose(None)
+            self._end_check(leg)
+            return
+        self._poller.register(descriptor, select.POLLIN | (0 if leg.is_sent else select.POLLOUT))
+        self._watched[descriptor] = leg
 
-
-def _watch(leg: Leg, poller: select.poll, watched: dict[int, Leg]) -> None:
-    """Say what a leg waits for, if it has not ended."""
-    if leg.connection is None:
-        return
-    descriptor = leg.connection.fd
-    if descriptor < 0:
-        leg.lose(None)
-        return
-    poller.register(descriptor, select.POLLIN | (0 if leg.is_sent else select.POLLOUT))
-    watched[descriptor] = leg
+    def _end_check(self, check: Leg) -> None:
+        """Give the connection to whom it is for, if the right server has answered."""
+        leg = self._checked.pop(check, None)
+        if leg is None:
+            return
+        pool, outcome = leg.pool, check.outcome
+        if isinstance(check.pool, Trial) and outcome == [pool.identity]:
+            leg.connection = check.pool.release()
+            self._go_on(leg)
+        elif isinstance(outcome, TimedOut):
+            leg.time_out()
+        else:
+            error = outcome
+            if not isinstance(error, NodeError):
+                error = NodeUnavailable(pool.node, "another server answers, or it began anew")
+            leg.fail(error)
+            pool.fail(error)

@@ -155,11 +155,12 @@ class Leg:
         """End it: there is no more time."""
         node, timeout = self.pool.node, self.pool.timeout
         is_open = self.connection is not None
+        epoch = None if self.connection is None else self.connection.epoch
         error = TimedOut(
             node, f"no answer within {timeout:.3g} s" if is_open else too_late(node, timeout)
         )
         self.fail(error)
-        self.pool.be_late(error, monotonic() - self._begun)
+        self.pool.be_late(error, monotonic() - self._begun, epoch)
 
     def lose(self, error: OSError | None) -> None:
         """End it: the connection broke.
@@ -185,7 +186,7 @@ class Leg:
             self.pool.drop()
             self.may_repeat = is_old and self.talk.is_harmless
         else:
-            self.pool.fail(failure)
+            self.pool.fail(failure, None if connection is None else connection.epoch)
 
     def fail(self, error: NodeError) -> None:
         """End it, and close the connection."""

@@ -30,8 +30,6 @@ MAX_IDLE = 128
 _COMPLAINT_INTERVAL = 60.0
 """Seconds."""
 
-_MOMENT = 0.05
-"""Seconds."""
 _BEHIND = "it has missed an invalidation, and is told first"
 
 _log = logging.getLogger("kcache")
@@ -42,7 +40,7 @@ class Outage:
     """The time from a failure of a node until it answers again.
 
     Attributes:
-        error: what began it.
+        reason: what began it.
         health: of the node, which whoever watches it keeps.
         is_answering: whether the node has answered, and is told what it missed.
         over: set at its end.
@@ -50,8 +48,9 @@ class Outage:
         look_again: if nobody looks after the node, somebody should from this time on.
     """
 
-    def __init__(self, error: NodeError, health: Health) -> None:
-        self.error = error
+    def __init__(self, reason: str, health: Health) -> None:
+        # Not the error: its traceback would keep all that the call had in its hands.
+        self.reason = reason
         self.health = health
         self.is_answering = False
         self.over = threading.Event()
@@ -130,12 +129,9 @@ class Pool:
         Raises:
             NodeUnavailable: the node is down.
         """
-        outage = self._outages.get("now")
-        if outage is None and self.arrears:
-            outage = self._begin(NodeUnavailable(self.node, _BEHIND))
-        if outage is not None:
-            self._watch(self, outage)
-            raise NodeUnavailable(self.node, f"is down since: {outage.error.reason}")
+        refusal = self.refusal()
+        if refusal is not None:
+            raise refusal
         while True:
             try:
                 connection = self.quick.pop() if self.quick else self._others.pop()
@@ -144,6 +140,16 @@ class Pool:
             if not (fresh and connection.is_stale()):
                 return connection
             connection.close()
+
+    def refusal(self) -> NodeUnavailable | None:
+        """Why nobody gets a connection, if that is so. Then somebody looks after the node."""
+        outage = self._outages.get("now")
+        if outage is None and self.arrears:
+            outage = self._begin(NodeUnavailable(self.node, _BEHIND))
+        if outage is None:
+            return None
+        self._watch(self, outage)
+        return NodeUnavailable(self.node, f"is down since: {outage.reason}")
 
     def open(self, timeout: float) -> Connection:
         """A new connection.
@@ -192,22 +198,28 @@ class Pool:
                     # Another thread has taken the last one.
                     break
 
-    def be_late(self, error: TimedOut, waited: float) -> None:
+    def be_late(self, error: TimedOut, waited: float, epoch: object = None) -> None:
         """The node has not answered in a time.
 
         It has failed, unless the time was short: what was left of that of a call of many steps,
         of which others took the most, says little about the node.
         """
         if waited > self.timeout / 2:
-            self.fail(error)
+            self.fail(error, epoch)
             return
         self._health = self.policy.suspected(self._health, monotonic())
         if self._health.state is State.DOWN:
             self.fail(error)
 
-    def fail(self, error: NodeError) -> None:
-        """The node does not answer: close the idle connections, and leave it alone."""
-        self._begin(error)
+    def fail(self, error: NodeError, epoch: object = None) -> None:
+        """The node does not answer: close the idle connections, and leave it alone.
+
+        Args:
+            error: what happened.
+            epoch: of the connection. One from before the last failure tells nothing new.
+        """
+        if epoch is None or epoch is self.epoch:
+            self._begin(error)
 
     def owe(self, record: bytes, error: NodeError) -> None:
         """The node may have missed that a record was renewed: it is told before it is used."""
@@ -215,15 +227,16 @@ class Pool:
         outage = self._begin(error)
         if outage.is_answering:
             # Whoever goes on at once, and fails again, would never let it come to an end.
-            outage.over.wait(_MOMENT)
+            outage.over.wait(self.timeout)
 
     def _begin(self, error: NodeError) -> Outage:
         """The outage that there is now."""
-        outage = Outage(error, self.policy.failed(monotonic()))
+        outage = Outage(error.reason, self.policy.failed(monotonic()))
         current = self._outages.setdefault("now", outage)
         self.drop()
         if current is outage:
-            _log.warning("%s; it is left alone until it answers", error)
+            # As text: whoever keeps what was logged would keep all that the call had in its hands.
+            _log.warning("%s; it is left alone until it answers", f"{error}")
             self._journal.tell(NodeDown(error))
             self._watch(self, outage)
         return current
@@ -234,7 +247,7 @@ class Pool:
         now = monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + _COMPLAINT_INTERVAL
-            _log.warning("%s", error)
+            _log.warning("%s", f"{error}")
 
     def report(self, error: NodeError) -> None:
         """Tell of a call that failed."""

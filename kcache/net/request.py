@@ -135,6 +135,6 @@ class Requests:
         if isinstance(error, TimeoutError):
             failure = TimedOut(self._pool.node, f"no answer within {self._pool.timeout:.3g} s")
             self._pool.report(failure)
-            self._pool.fail(failure)
+            self._pool.fail(failure, connection.epoch)
             raise failure
         self._pool.drop()

@@ -52,10 +52,10 @@ class Trial:
         """There is no other one."""
         raise NodeUnavailable(self.node, f"no connection after {timeout:.3g} s")
 
-    def be_late(self, error: TimedOut, waited: float) -> None:
+    def be_late(self, error: TimedOut, waited: float, epoch: object = None) -> None:
         """Nobody is told."""
 
-    def fail(self, error: NodeError) -> None:
+    def fail(self, error: NodeError, epoch: object = None) -> None:
         """Nobody is told."""
 
     def complain(self, error: NodeError) -> None:

@@ -51,6 +51,8 @@ __all__ = ["MOST_DEBTS", "Owing"]
 
 MOST_DEBTS = 64
 """Ids under one key, of 16 bytes each."""
+_MOST_PAID = 1024
+_NO_RIGHT = "NOPERM"
 _ATTEMPTS = 8
 
 
@@ -134,7 +136,8 @@ class Owing(Flows):
                 unpaid.difference(own.get(index, ()))
             )
             commands[index] = self._renewals(case, records, is_anew=is_anew)
-            notes[index] = self._notes(debts[index] if unpaid else (), joins=joins)
+            paid = self._paid_of(debts[index], case.paid) if unpaid else ()
+            notes[index] = self._notes(paid, joins=joins)
             self._known.identities[index] = case.identity
         yield from self._carried_out(commands, outcomes)
         # Only what was renewed is paid.
@@ -175,7 +178,17 @@ class Owing(Flows):
                 replies = self._replies(on, answers, [])
                 done = replies or [True] * len(by_node[on])
                 wanted -= {(on, i) for i, ok in zip(by_node[on], done, strict=True) if ok}
+        # Others were always faster. One that nobody can have paid stands for all of theirs, too.
+        yield {
+            on: [self._sole(index) for other, index in sorted(wanted) if other == on]
+            for on, _ in sorted(wanted)
+        }
         return left
+
+    def _sole(self, index: int) -> Set:
+        """The command that leaves a debt in the place of all others."""
+        item = self._debts[index], pack_ids((self._fresh(),)), FRAME_FLAGS
+        return Set((item,), RECORD_TTL, once=True)
 
     def _addition(self, index: int, held: Held | None, left: Mapping[int, set[bytes]]) -> Command:
         """The command that adds a debt to what lies there."""
@@ -220,10 +233,10 @@ class Owing(Flows):
             failures.append(replies)
             return None
         identity, generation, hits = replies[:3]
-        if isinstance(identity, Refused) or self._trusts_restart:
+        if self._trusts_restart or (isinstance(identity, Refused) and _NO_RIGHT in identity.text):
             # Who may not ask which server it is trusts it.
             identity = None
-        for reply in (generation, hits):
+        for reply in (identity, generation, hits):
             if isinstance(reply, Refused):
                 failures.append(NodeRefused(self._nodes[index], reply.text))
                 return None
@@ -231,11 +244,17 @@ class Owing(Flows):
         paid, epoch = found.get(self._paid), found.get(self._epoch_key)
         return _Case(identity, generation, ids_of(paid), epoch_of(epoch))
 
-    def _notes(self, debts: Collection[bytes], *, joins: bool) -> list[Set]:
+    @staticmethod
+    def _paid_of(debts: Collection[bytes], before: Collection[bytes]) -> list[bytes]:
+        """What was paid now, and what others, who may know of other debts, have paid before."""
+        others = sorted(set(before).difference(debts))
+        return [*sorted(debts), *others[: max(0, _MOST_PAID - len(debts))]]
+
+    def _notes(self, paid_ids: Collection[bytes], *, joins: bool) -> list[Set]:
         """What a node is to keep when all is done."""
-        paid = self._paid, pack_ids(sorted(debts)), FRAME_FLAGS
+        paid = self._paid, pack_ids(paid_ids), FRAME_FLAGS
         epoch = self._epoch_key, pack_epoch(self._epoch), FRAME_FLAGS
-        notes = [Set((paid,), RECORD_TTL, once=True)] if debts else []
+        notes = [Set((paid,), RECORD_TTL, once=True)] if paid_ids else []
         return [*notes, Set((epoch,), None, once=True)] if joins else notes
 
     def _renewals(self, case: _Case, records: Collection[bytes], *, is_anew: bool) -> list[SetIf]:

@@ -82,3 +82,8 @@ def test_in_any_order_a_node_is_down_after_a_failure_until_it_answers(
 def test_what_is_no_policy_is_refused(name: str, number: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} of a HealthPolicy"):
         HealthPolicy(**{name: number})
+
+
+def test_strikes_are_counted() -> None:
+    with pytest.raises(ConfigurationError, match="strikes of a HealthPolicy"):
+        HealthPolicy(strikes=0.5)  # type: ignore[arg-type]  # what is refused
