@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
-import socket
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from time import monotonic
 from typing import TypeAlias
 
@@ -29,31 +27,6 @@ _LEAST = 0.001
 _Opened: TypeAlias = "queue.SimpleQueue[tuple[int, Connection | Exception]]"
 
 
-class _Bell:
-    """Wakes who waits for descriptors. It is closed when nobody refers to it any more."""
-
-    def __init__(self) -> None:
-        self.ours, self.theirs = socket.socketpair()
-        for sock in (self.ours, self.theirs):
-            sock.settimeout(0)
-
-    def ring(self) -> None:
-        # Nobody waits any more, or it has rung often enough.
-        with suppress(OSError):
-            self.theirs.send(b"!")
-
-    def hush(self) -> None:
-        with suppress(OSError):
-            self.ours.recv(1 << 12)
-
-    def __del__(self) -> None:
-        # They are not there where the constructor was interrupted.
-        for name in ("ours", "theirs"):
-            sock = vars(self).get(name)
-            if sock is not None:
-                sock.close()
-
-
 class Openings:
     """Connections on their way, for legs that have none.
 
@@ -65,10 +38,9 @@ class Openings:
     def __init__(self, legs: Sequence[Leg], deadline: float) -> None:
         self._process = os.getpid()
         self._opened: _Opened = queue.SimpleQueue()
-        self._bell = _Bell()
         self._waiting = dict(enumerate(legs))
         for number, leg in enumerate(legs):
-            arguments = (number, leg.pool, deadline, self._opened, self._bell)
+            arguments = (number, leg.pool, deadline, self._opened)
             try:
                 start(_open, arguments, "kcache-open")
             except RuntimeError:
@@ -78,17 +50,15 @@ class Openings:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    @property
-    def fd(self) -> int:
-        """Can be read from when there is something to `take`."""
-        return self._bell.ours.fileno()
+    def take(self, seconds: float) -> Iterator[Leg]:
+        """The legs for which something has come: a connection, or the end.
 
-    def take(self) -> Iterator[Leg]:
-        """The legs for which something has come: a connection, or the end."""
-        self._bell.hush()
-        while True:
+        Args:
+            seconds: to wait for the first one.
+        """
+        while self._waiting:
             try:
-                number, outcome = self._opened.get_nowait()
+                number, outcome = self._opened.get(timeout=max(seconds, 0))
             except queue.Empty:
                 return
             leg = self._waiting.pop(number)
@@ -98,6 +68,7 @@ class Openings:
                 leg.fail(outcome)
             else:
                 raise outcome
+            seconds = 0
             yield leg
 
     def end(self) -> None:
@@ -111,7 +82,7 @@ class Openings:
                 leg.fail(ConnectFailed(leg.pool.node, "the process was forked meanwhile"))
 
 
-def _open(number: int, pool: Pool | Trial, deadline: float, opened: _Opened, bell: _Bell) -> None:
+def _open(number: int, pool: Pool | Trial, deadline: float, opened: _Opened) -> None:
     outcome: Connection | Exception
     try:
         outcome = pool.open(max(deadline - monotonic(), _LEAST))
@@ -121,4 +92,3 @@ def _open(number: int, pool: Pool | Trial, deadline: float, opened: _Opened, bel
     opened.put((number, outcome))
     # An error has this frame in its traceback, and the two would keep each other.
     del outcome
-    bell.ring()

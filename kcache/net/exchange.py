@@ -1,7 +1,7 @@
 """The exchange: many talks at once, each over a connection of its own.
 
-Everything happens in one loop that waits for whatever comes first: connections that are opened,
-what their servers say of themselves, requests that can be sent, replies. So a node that takes no
+Everything happens in one loop, in the order in which it comes: connections that are opened, what
+their servers say of themselves, requests that can be sent, replies. So a node that takes no
 connection keeps no other one waiting. And a request that does not go at once is sent while replies
 are read, so that no node has to keep more than the buffers of one connection: a node which stops
 reading, since nobody takes its replies, can never wait for one that waits for it.
@@ -28,6 +28,8 @@ _PROMPT = 0.01
 """Seconds of its time that a call may have used up where a wait of a whole timeout may begin."""
 _GRACE = 0.01
 """Seconds for a library that opens a connection to say itself that it had no more time."""
+_SLICE = 0.002
+"""Seconds after which somebody who waits for replies looks whether a connection was opened."""
 
 
 def carry(legs: Mapping[int, Leg], deadline: float) -> dict[int, list[Reply] | NodeError]:
@@ -89,13 +91,14 @@ class _Exchange:
         openings = Openings(missing, self._deadline) if missing else None
         for leg in others:
             self._go_on(leg)
-        if openings is not None:
-            self._poller.register(openings.fd, select.POLLIN)
         while self._is_left(openings):
-            for descriptor, _ in self._poller.poll(self._milliseconds()):
-                if openings is not None and descriptor == openings.fd:
-                    self._take(openings)
-                else:
+            if openings:
+                self._take(openings)
+            if self._watched:
+                # A descriptor that tells of openings could be lost to a signal's handler.
+                left = self._deadline - monotonic()
+                seconds = min(left, _SLICE) if openings else left
+                for descriptor, _ in self._poller.poll(max(ceil(seconds * 1000), 0)):
                     self._serve(descriptor)
         for leg in list(self._watched.values()):
             leg.time_out()
@@ -110,12 +113,9 @@ class _Exchange:
             return left > 0
         return bool(openings) and left > -_GRACE
 
-    def _milliseconds(self) -> int:
-        left = self._deadline - monotonic()
-        return ceil((left if self._watched else left + _GRACE) * 1000)
-
     def _take(self, openings: Openings) -> None:
-        for leg in openings.take():
+        left = self._deadline + _GRACE - monotonic()
+        for leg in openings.take(0 if self._watched else left):
             connection = leg.connection
             # Who has no identity, such as a node that begins empty each time, is asked for none.
             if connection is not None and isinstance(leg.pool, Pool) and leg.pool.identity:
@@ -126,8 +126,6 @@ class _Exchange:
                 self._go_on(check)
             else:
                 self._go_on(leg)
-        if not openings:
-            self._poller.unregister(openings.fd)
 
     def _serve(self, descriptor: int) -> None:
         """Send and receive what can be."""
