@@ -9,7 +9,6 @@ for these when it begins, when a node comes back, and now and then.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -100,9 +99,10 @@ class Guard:
             index: deque(maxlen=MOST_DEBTS) for index in self._pools
         }
         self._unfit: dict[int, str] = {}
-        # Records that nodes have refused to renew.
-        self._behind: dict[int, dict[bytes, None]] = {index: {} for index in self._pools}
-        self._looking = threading.Lock()
+        # Records that nodes have refused to renew, each with what tells one refusal from another.
+        self._behind: dict[int, dict[bytes, object]] = {index: {} for index in self._pools}
+        # No lock, which a child could find closed for ever.
+        self._looking_until = 0.0
         self._look_again = 0.0
         is_alone = len(self._pools) < _FEWEST
         self.due = inf if is_alone else monotonic() + debt_interval
@@ -128,14 +128,14 @@ class Guard:
             self._unfit = {}
             self._look_again = now + self._debt_interval
         refused: dict[int, NodeError] = {}
-        owed: dict[int, tuple[bytes, ...]] = {}
+        owed: dict[int, dict[bytes, object]] = {}
         for index in sorted(self.new):
             # One that is down, or in arrears, is looked at after it was brought back.
             refusal = self._pools[index].refusal()
             if index in self._unfit:
                 refusal = NodeUnavailable(self._pools[index].node, self._unfit[index])
             if refusal is None:
-                owed[index] = tuple(self._behind[index])
+                owed[index] = dict(self._behind[index])
             else:
                 refused[index] = refusal
         hurried = _Through(self.transport, self.transport.timeout * _FIRST_LOOK)
@@ -169,17 +169,19 @@ class Guard:
 
     def look(self) -> None:
         """Look for debts of all nodes that are up, and pay them."""
-        if not self._looking.acquire(blocking=False):
+        now = monotonic()
+        if now < self._looking_until:
             return
+        self._looking_until = now + self.transport.timeout
         try:
             up = [i for i, pool in self._pools.items() if pool.health.state is not State.DOWN]
-            owed = {index: () for index in up if index not in self.new}
+            owed: dict[int, tuple[bytes, ...]] = {i: () for i in up if i not in self.new}
             for index, error in self._made_ready(owed, self.transport).items():
                 if error is not None and not isinstance(error, NodeUnavailable):
                     # It may have missed something, and cannot be told.
                     self.new.add(index)
         finally:
-            self._looking.release()
+            self._looking_until = 0.0
 
     def missed(self, index: int, record: bytes, error: NodeError) -> None:
         """A node may not have done what would have dropped, or changed, entries of a namespace."""
@@ -195,18 +197,21 @@ class Guard:
         # A node of a newer ring has been told; there are others that are not known here.
         by_node = {each.node: each for each in failures if not isinstance(each, NewerEpoch)}
         missed = [index for index, pool in self._pools.items() if pool.node in by_node]
+        refused = set()
         for index in missed:
             failure = by_node[self._pools[index].node]
             if isinstance(failure, NodeRefused):
+                refused.add(index)
                 self._refuse(index, record)
             else:
                 self.missed(index, record, failure)
         reached = [index for index in self._pools if index not in missed]
-        # What is in arrears by now pays for these debts.
         if not missed:
             return
         for index, ids in run(self._owing.leave(missed, reached), self.transport).items():
-            self._own[index].extend(ids)
+            # What is in arrears by now pays for these debts; what was refused is not.
+            if index not in refused:
+                self._own[index].extend(ids)
 
     def _refuse(self, index: int, record: bytes) -> None:
         """A node answers, and does not renew a record: it is no use in namespaces until it does.
@@ -214,7 +219,7 @@ class Guard:
         Plain keys have what it gives.
         """
         behind = self._behind[index]
-        behind[record if len(behind) < MOST_ARREARS else self._everything] = None
+        behind[record if len(behind) < MOST_ARREARS else self._everything] = object()
         self.new.add(index)
 
     def make_ready(self, index: int, trial: Trial) -> bool:
@@ -235,25 +240,28 @@ class Guard:
                     self._own[index].remove(debt)
             pool.arrears.settled()
             if not self._behind[index]:
-                self._is_ready(index, ())
+                self._is_ready(index, {})
             if not pool.arrears:
                 return True
         return False
 
     def _made_ready(
         self,
-        owed: Mapping[int, tuple[bytes, ...]],
+        owed: Mapping[int, Collection[bytes]],
         transport: Transport | _Through,
         own: Mapping[int, Collection[bytes]] = _NONE,
     ) -> dict[int, NodeError | None]:
         flow = self._owing.make_ready(owed, self._pools, own=own)
         return run(flow, transport)
 
-    def _is_ready(self, index: int, renewed: Iterable[bytes]) -> None:
+    def _is_ready(self, index: int, renewed: Mapping[bytes, object]) -> None:
         self._pools[index].identity = self.known.identities[index]
-        for record in renewed:
-            self._behind[index].pop(record, None)
-        if not self._behind[index]:
+        behind = self._behind[index]
+        for record, refusal in renewed.items():
+            # It may have been refused again meanwhile.
+            if behind.get(record) is refusal:
+                del behind[record]
+        if not behind:
             self.new.discard(index)
 
 

@@ -216,3 +216,26 @@ def test_a_killed_node_that_is_empty_again_is_used_at_once() -> None:
         with redis(port=server.port):
             assert comes_true(lambda: cache.set("k", "new"))
             assert cache.get("k") == "new"
+
+
+def test_what_was_refused_is_not_paid_by_what_was_missed_later() -> None:
+    with redis() as server, memcached() as other, proxy(server.address) as way:
+        cut = [f"redis://127.0.0.1:{way.port}?name=n0", f"{other.url}?name=n1"]
+        options: dict[str, Any] = {"debt_interval": 60, "timeout": 0.4}
+        with Cache(cut, **options) as cache:
+            shop, garden = cache.namespace("shop"), cache.namespace("garden")
+            key = next(key for key in EXPECTED if shop.node_for(key).name == "n0")
+            assert shop.set(key, "old")
+            refuse_writes(server, refused=True)
+            assert not shop.invalidate().complete
+            # Now it gives no answer at all, and then it is well again.
+            way.switch(requests=HOLD, replies=HOLD)
+            assert not garden.invalidate().complete
+            refuse_writes(server, refused=False)
+            way.reset()
+            way.switch()
+            plain = next(key for key in EXPECTED if cache.node_for(key).name == "n0")
+            assert comes_true(lambda: cache.set(plain, "used again"))
+            with Cache([f"{server.url}?name=n0", cut[1]], **options) as late:
+                assert late.namespace("shop").get(key) is None
+            assert shop.get(key) is None
