@@ -135,7 +135,8 @@ def test_a_node_that_owns_more_than_before_begins_anew(urls: list[str]) -> None:
 
 def test_rings_that_cannot_be_used_side_by_side_are_refused() -> None:
     nodes = ["redis://10.0.0.1?name=a", "redis://10.0.0.2?name=b"]
-    for other in ([], ["redis://10.0.0.3?name=a"], ["memcached://10.0.0.1?name=a"]):
+    others = ("redis://10.0.0.3?name=a", "memcached://10.0.0.1?name=a", "redis://10.0.0.1/5?name=a")
+    for other in ([], *([url] for url in others)):
         with pytest.raises(ConfigurationError, match="invalidate_nodes"):
             Cache(nodes, invalidate_nodes=other)
     with pytest.raises(ConfigurationError, match="list of URLs"):

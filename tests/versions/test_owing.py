@@ -62,6 +62,12 @@ def test_a_server_that_does_not_say_which_it_is_is_trusted(nodes: Troubled, owin
     assert nodes.value() is MISSING
 
 
+def test_a_server_that_is_busy_is_asked_again(nodes: Troubled, owing: Owing) -> None:
+    outcome = make_ready(nodes, owing, answering(Identify, Refused("BUSY")))
+    assert isinstance(outcome, NodeRefused)
+    assert nodes.value() == 1
+
+
 @pytest.mark.parametrize("kind", [Identify, Gets, Get, SetIf])
 def test_a_node_that_does_not_answer_is_not_used(
     nodes: Troubled, owing: Owing, kind: type[Command]
@@ -110,9 +116,10 @@ def test_a_debt_is_left_where_it_can_be(nodes: Troubled, owing: Owing) -> None:
     assert ids_of(nodes.fleet.contents[1][key].data) == left[0] | more[0]
 
 
-def test_a_debt_that_others_are_always_quicker_than_is_given_up(
+def test_where_others_are_always_quicker_a_debt_that_nobody_has_paid_stands_for_all(
     nodes: Troubled, owing: Owing
 ) -> None:
     left = nodes.run(owing.leave([0], [1]), answering(SetIf, reply=False))
     assert len(left[0]) == 8
-    assert debts_key(b"kc", NODES[0].name) not in nodes.fleet.contents[1]
+    (debt,) = ids_of(nodes.fleet.contents[1][debts_key(b"kc", NODES[0].name)].data)
+    assert debt not in left[0]
