@@ -799,7 +799,7 @@ MUTATIONS = [
         "net/pool.py",
         "        if current is outage:\n",
         "        if True:\n",
-        f"{FAULTS}/test_nodes.py::test_an_outage_and_its_end_are_one_line_each",
+        f"{FAULTS}/test_unfit.py::test_many_calls_that_find_nobody_are_one_line",
     ),
     Mutation(
         "a closed cache asks no node",

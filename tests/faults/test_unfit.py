@@ -208,6 +208,23 @@ def test_an_outage_with_many_calls_under_way_is_one_line(caplog: pytest.LogCaptu
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
+def test_many_calls_that_find_nobody_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    with Cache([f"redis://127.0.0.1:{port}"], timeout=5) as cache:
+        together = threading.Barrier(16)
+
+        def call() -> None:
+            together.wait()
+            cache.get("k")
+
+        threads = [threading.Thread(target=call) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
 def test_a_killed_node_that_is_empty_again_is_used_at_once() -> None:
     with redis() as server, Cache([server.url], namespace="shop") as cache:
         assert cache.set("k", "old")
