@@ -445,6 +445,20 @@ MUTATIONS = [
         f"{OVERSIZE} -k anywhere_is_refused_and_the_entry_there_stays",
     ),
     Mutation(
+        "a node is heard before its end of a connection counts",
+        "net/leg.py",
+        "            self._hear(error)",
+        "            self.lose(error)",
+        f"{OVERSIZE} -k ends_the_connection",
+    ),
+    Mutation(
+        "nobody gets a connection that ends over a value",
+        "net/leg.py",
+        "        if may_end or not self.is_sent:",
+        "        if not self.is_sent:",
+        f"{OVERSIZE} -k about_to_end",
+    ),
+    Mutation(
         "of two forms of a key the last one counts in set_many",
         "plain.py",
         "values[last.get(key, key) if last else key]",

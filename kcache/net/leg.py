@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import monotonic
 
 from kcache.command import Refused, Reply
@@ -88,7 +89,7 @@ class Leg:
         except WOULD_BLOCK:
             return
         except OSError as error:
-            self.lose(error)
+            self._hear(error)
 
     def pull(self, deadline: float) -> None:
         """Take what has come, without waiting.
@@ -107,6 +108,19 @@ class Leg:
         except WOULD_BLOCK:
             return
         except OSError as error:
+            self.lose(error)
+
+    def _hear(self, error: OSError) -> None:
+        """Take what the node has said before it ended the connection in the middle of a request."""
+        words = b""
+        if self.connection is not None and not is_of_handler(error):
+            try:
+                words = self.connection.recv_now(CHUNK)
+            except OSError as silence:
+                error = silence if is_of_handler(silence) else error
+        if words:
+            self.take(words)
+        if self.connection is not None:
             self.lose(error)
 
     def wait(self, until: float) -> None:
@@ -136,20 +150,33 @@ class Leg:
             self.fail(failure)
             self.pool.complain(failure)
             return
-        if complete and not self.is_sent:
+        if not complete:
+            return
+        replies = self.talk.replies
+        refusals = [_refusals(reply) for reply in replies]
+        if not self.is_sent and not refusals[-1]:
             self.fail(ProtocolError(self.pool.node, "it answered before it was asked"))
-        elif complete:
-            self._outcome = self.talk.replies
-            self._complain()
-            connection, self.connection = self.connection, None
-            if connection is not None:
-                self.pool.put(connection)
+            return
+        self._outcome = replies
+        may_end = self._complain(refusals)
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return
+        # Without its rest, what was sent is no request.
+        if may_end or not self.is_sent:
+            connection.close()
+        else:
+            self.pool.put(connection)
 
-    def _complain(self) -> None:
-        for reply in self.talk.replies:
-            refused = _refused_items([(b"", reply)] if isinstance(reply, Refused) else reply)
-            for each in refused[:1]:
+    def _complain(self, refusals: Sequence[list[Refused]]) -> bool:
+        """Say what the node does not do; whether it may end the connection over that."""
+        is_too_large = False
+        for refused in refusals:
+            others = [each for each in refused if not each.is_too_large]
+            is_too_large = is_too_large or len(others) < len(refused)
+            for each in others[:1]:
                 self.pool.complain(NodeRefused(self.pool.node, each.text))
+        return is_too_large
 
     def time_out(self) -> None:
         """End it: there is no more time."""
@@ -208,9 +235,11 @@ class Leg:
         return min(max(self.talk.missing, CHUNK), _LARGE_CHUNK)
 
 
-def _refused_items(reply: Reply) -> list[Refused]:
-    """What a node says of items that it did not store, apart from those that are too large."""
+def _refusals(reply: Reply) -> list[Refused]:
+    """What a node says of a command, or of items, that it did not do."""
+    if isinstance(reply, Refused):
+        return [reply]
     if not isinstance(reply, list):
         return []
     told = [each[1] for each in reply if isinstance(each, tuple) and len(each) == _PAIR]
-    return [each for each in told if isinstance(each, Refused) and not each.is_too_large]
+    return [each for each in told if isinstance(each, Refused)]

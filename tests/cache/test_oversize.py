@@ -10,6 +10,7 @@ import pytest
 import redis as redis_py
 
 from kcache import Cache, Compression, NodeRefused
+from kcache.net.pool import Pool
 from kcache.route import Key
 from tests.cache.places import Place, memory_url, one_key_for_each_node
 from tests.servers import Memcached, Redis, redis
@@ -196,24 +197,38 @@ def test_under_raise_a_redis_without_room_is_told_of(
         assert in_step(cache)
 
 
+@pytest.mark.parametrize("size", [2**20, 2**22])
 @pytest.mark.parametrize("names", [(), ("photos",)])
 def test_a_value_over_which_redis_ends_the_connection_takes_the_old_one_with_it(
-    names: tuple[str, ...],
+    names: tuple[str, ...], size: int
 ) -> None:
     with redis(options=("--proto-max-bulk-len", "1mb")) as server, Cache([server.url]) as cache:
         place = cache.namespace(*names) if names else cache
-        # It is random whether the node's answer comes before it ends the connection.
+        large = os.urandom(size).hex()
+        assert place.set("other", 1)
+        # It is random whether all is sent before the node ends the connection.
         for _ in range(20):
             assert place.set("k", "old")
-            assert not place.set("k", os.urandom(2**20).hex())
+            assert not place.set("k", large)
             assert place.get("k") is None
             assert place.set("k", "old")
-            assert not place.replace("k", os.urandom(2**20).hex())
+            assert not place.replace("k", large)
             assert place.get("k") is None
             assert place.set("k", "old")
             held = place.gets("k")
             assert held is not None
-            assert not place.cas("k", os.urandom(2**20).hex(), held[1])
+            assert not place.cas("k", large, held[1])
             assert place.get("k") is None
-            # That was no outage.
-            assert place.set("other", 1)
+            # That was no outage, and nothing else went with it.
+            assert place.get("other") == 1
+
+
+def test_a_connection_that_redis_is_about_to_end_is_not_kept() -> None:
+    with redis(options=("--proto-max-bulk-len", "1mb")) as server, Cache([server.url]) as cache:
+        (pool,) = cache._core.transport.ends  # noqa: SLF001 - what is tested lies behind it
+        assert isinstance(pool, Pool)
+        assert cache.set("other", 1)
+        assert len(pool.quick) == 1
+        assert not cache.add("k", os.urandom(2**20).hex())
+        # Whoever used it before its end has come would lose what may not be said twice.
+        assert len(pool.quick) == 0
