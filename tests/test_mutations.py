@@ -459,6 +459,13 @@ MUTATIONS = [
         f"{OVERSIZE} -k about_to_end",
     ),
     Mutation(
+        "connections that are left to the collector are closed",
+        "net/connection.py",
+        "    _open.pop(connection_of).close()",
+        "    _open.pop(connection_of)",
+        f"{CACHE}/test_lifecycle.py -k left_to_the_collector",
+    ),
+    Mutation(
         "of two forms of a key the last one counts in set_many",
         "plain.py",
         "values[last.get(key, key) if last else key]",

@@ -16,7 +16,7 @@ __all__ = ["WOULD_BLOCK", "Connection"]
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """What a send or receive raises that would have to wait."""
 
-_open: weakref.WeakSet[Connection] = weakref.WeakSet()
+_open: dict[weakref.ref[Connection], socket.socket] = {}
 
 
 class Connection:
@@ -47,6 +47,9 @@ class Connection:
     __slots__ = ("__weakref__", "_sock", "epoch", "fd", "is_native", "is_used", "recv", "used_at")
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
+        # Held here, too: of what is left to the collector it ends everything in any order, and it
+        # would warn of a socket that it came to before its connection.
+        _open[weakref.ref(self, _close_socket)] = sock
         self._sock = sock
         self.epoch: object = None
         self.is_used = False
@@ -55,7 +58,6 @@ class Connection:
         sock.settimeout(timeout if self.is_native else 0)
         self.fd = sock.fileno()
         self.recv = sock.recv
-        _open.add(self)
 
     def send_now(self, data: memoryview) -> int:
         """Send what can go without waiting; how much did. It raises WOULD_BLOCK."""
@@ -81,16 +83,16 @@ class Connection:
         self.fd = -1
         self._sock.close()
 
-    def __del__(self) -> None:
-        # It is not there where the constructor was interrupted.
-        sock = getattr(self, "_sock", None)
-        if sock is not None:
-            sock.close()
+
+def _close_socket(connection_of: weakref.ref[Connection]) -> None:
+    _open.pop(connection_of).close()
 
 
 def _close_all() -> None:
-    for connection in list(_open):
-        connection.close()
+    for connection_of in list(_open):
+        connection = connection_of()
+        if connection is not None:
+            connection.close()
 
 
 os.register_at_fork(after_in_child=_close_all)

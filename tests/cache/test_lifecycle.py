@@ -82,6 +82,22 @@ def test_a_cache_that_is_dropped_is_gone_at_once(place: Place) -> None:
         gc.enable()
 
 
+def test_connections_that_are_left_to_the_collector_are_closed_without_a_warning() -> None:
+    with redis() as server:
+        for _ in range(20):
+            cache: Any = Cache([server.url], timeout=20, on_error="raise")
+            assert cache.set("k", 1)
+            (pool,) = cache._core.transport.ends  # noqa: SLF001 - whose order is to be arbitrary
+            circle: list[Any] = [*pool.quick, *(each._sock for each in pool.quick), cache]  # noqa: SLF001
+            circle.append(circle)
+            del cache, pool, circle
+            gc.collect()
+        deadline = monotonic() + 5
+        while _connections(server) > 0 and monotonic() < deadline:
+            pass
+        assert _connections(server) == 0
+
+
 def test_what_is_pickled_together_shares_its_connections() -> None:
     cache = Cache()
     together = (cache, cache.namespace("albums"), cache.namespace("albums", "photos"))

@@ -153,7 +153,7 @@ def test_under_raise_the_healthy_nodes_have_done_their_part(
         for key in MANY:
             is_healthy = cache.node_for(key).port == healthy.port
             assert alone.get(key) == (1 if is_healthy and key in MANY[50:] else None)
-        with pytest.raises(NodeError):
+        with cache, pytest.raises(NodeError):
             cache.flush_nodes()
         assert alone.get_many(MANY) == {}
 
