@@ -51,12 +51,11 @@ def _measured(figure: str, *, quick: bool) -> Figure:
 
 
 def _outcomes(scenario: Scenario, *, quick: bool) -> list[Outcome]:
-    """Of all contenders in turn; a quick run, whose times are of no importance, has two at once."""
-    if not quick:
-        return [_outcome(scenario, contender, scenario.full) for contender in scenario.contenders]
-    ours = [contender for contender in scenario.contenders if contender.who == KCACHE]
-    with ThreadPoolExecutor(len(ours)) as threads:
-        return list(threads.map(lambda each: _outcome(scenario, each, scenario.quick), ours))
+    """Of all contenders; in a quick run, of ours, whose times are of no importance."""
+    effort = scenario.quick if quick else scenario.full
+    contenders = [each for each in scenario.contenders if not quick or each.who == KCACHE]
+    with ThreadPoolExecutor(len(contenders) if quick or scenario.at_once else 1) as threads:
+        return list(threads.map(lambda each: _outcome(scenario, each, effort), contenders))
 
 
 def _outcome(scenario: Scenario, contender: Contender, effort: Effort) -> Outcome:

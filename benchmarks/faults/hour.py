@@ -161,5 +161,6 @@ SCENARIOS = (
         Effort(0, 5),
         BOTH,
         3800,
+        at_once=True,
     ),
 )

@@ -228,5 +228,6 @@ SCENARIOS = (
         Effort(8, 2),
         BOTH,
         11_000,
+        at_once=True,
     ),
 )

@@ -72,6 +72,7 @@ class Scenario:
         quick: of a quick one, in which peers have no part.
         contenders: who goes through it.
         limit: seconds after which a contender is ended, and said to hang.
+        at_once: whether contenders go through it at the same time, as no time of theirs is told.
     """
 
     figure: str
@@ -83,6 +84,7 @@ class Scenario:
     quick: Effort
     contenders: tuple[Contender, ...] = BOTH
     limit: float = 120.0
+    at_once: bool = False
 
 
 def found(tally: Tally) -> Finding:
