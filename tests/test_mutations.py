@@ -456,7 +456,7 @@ MUTATIONS = [
         "net/leg.py",
         "        if may_end or not self.is_sent:",
         "        if not self.is_sent:",
-        f"{OVERSIZE} -k about_to_end",
+        f"{FAULTS}/test_repeats.py -k may_end_over_a_value",
     ),
     Mutation(
         "connections that are left to the collector are closed",

@@ -10,7 +10,6 @@ import pytest
 import redis as redis_py
 
 from kcache import Cache, Compression, NodeRefused
-from kcache.net.pool import Pool
 from kcache.route import Key
 from tests.cache.places import Place, memory_url, one_key_for_each_node
 from tests.servers import Memcached, Redis, redis
@@ -221,14 +220,3 @@ def test_a_value_over_which_redis_ends_the_connection_takes_the_old_one_with_it(
             assert place.get("k") is None
             # That was no outage, and nothing else went with it.
             assert place.get("other") == 1
-
-
-def test_a_connection_that_redis_is_about_to_end_is_not_kept() -> None:
-    with redis(options=("--proto-max-bulk-len", "1mb")) as server, Cache([server.url]) as cache:
-        (pool,) = cache._core.transport.ends  # noqa: SLF001 - what is tested lies behind it
-        assert isinstance(pool, Pool)
-        assert cache.set("other", 1)
-        assert len(pool.quick) == 1
-        assert not cache.add("k", os.urandom(2**20).hex())
-        # Whoever used it before its end has come would lose what may not be said twice.
-        assert len(pool.quick) == 0

@@ -111,3 +111,19 @@ def test_a_node_that_was_given_little_time_is_not_taken_for_dead() -> None:
         with pytest.raises(TimedOut):
             pool.open(0.6)
         assert len(outages) == 1
+
+
+def test_a_connection_that_may_end_over_a_value_is_not_kept() -> None:
+    def refuse(request: bytes) -> list[bytes]:
+        # The end comes some time after this, and whoever used the connection until then would lose
+        # what may not be said twice.
+        is_whole = request.endswith(b"\r\nNX\r\n")
+        return [b"-ERR Protocol error: invalid bulk length\r\n"] if is_whole else []
+
+    with (
+        lying(refuse) as server,
+        Cache([f"redis://127.0.0.1:{server.port}"], timeout=5) as cache,
+    ):
+        for turn in range(3):
+            assert cache.add("k", bytes(2**20)) is False
+            assert server.connections == turn + 1
