@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import Memcached, Redis, memcached, redis
+
+# No test fails for the time that it takes: a machine may be busy.
+settings.register_profile("kcache", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kcache")
 
 
 @pytest.fixture(scope="session")

@@ -135,8 +135,8 @@ MISSED_MUTATIONS = [
     Mutation(
         "others look for debts now and then",
         "guard.py",
-        "            owed: dict[int, tuple[bytes, ...]] = {i: () for i in up if i not in self.unsure}",
-        "            owed: dict[int, tuple[bytes, ...]] = {}\n            del up",
+        " = {i: () for i in up if i not in self.unsure}",
+        " = {}\n            del up",
         f"{MISSED}::test_others_are_not_given_it_for_longer_than_the_interval -k redis",
     ),
     Mutation(

@@ -105,6 +105,7 @@ def test_namespaces_that_are_there_are_not_concerned(
             )
 
 
+@pytest.mark.usefixtures("_few")
 def test_the_demo_leaves_nothing_behind(
     redises: tuple[Redis, ...], memcacheds: tuple[Memcached, ...], parsed: Parsed
 ) -> None:
@@ -114,7 +115,7 @@ def test_the_demo_leaves_nothing_behind(
         redises[0].expect(replies, b"+OK\r\n")
     report = parsed("demo", *options(urls), "-d", "kcache")
     assert report["ring"]["dialect"] == "kcache"
-    assert report["deleted"] == report["stored"] == 20_000
+    assert report["deleted"] == report["stored"] == 1000
     assert all(row["keys"] > 0 for row in report["nodes"])
     assert [keys_of(server) for server in redises[:2]] == [1, 0]
 
