@@ -29,6 +29,7 @@ class Trial:
         self.node = pool.node
         self.timeout = timeout
         self.pool = pool
+        self.identity: bytes | None = None
         self._idle = [connection]
 
     def take(self, *, fresh: bool) -> Connection:
@@ -63,5 +64,5 @@ class Trial:
     def report(self, error: NodeError) -> None:
         """Nobody is told."""
 
-    def drop(self, epoch: object = None) -> None:
+    def drop(self) -> None:
         """Nothing is idle but the one."""
