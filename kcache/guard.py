@@ -59,7 +59,7 @@ class Guard:
         mirror: of another ring that is in use beside this one.
 
     Attributes:
-        new: nodes that were not looked at yet.
+        unsure: nodes that are to be looked at before they are used; those of `known`.
         due: when debts are to be looked for, on the clock `time.monotonic`.
     """
 
@@ -106,7 +106,8 @@ class Guard:
         self._look_again = 0.0
         is_alone = len(self._pools) < _FEWEST
         self.due = inf if is_alone else monotonic() + debt_interval
-        self.new = {
+        self.unsure = known.unsure
+        self.unsure |= {
             index
             for index, pool in self._pools.items()
             if not is_alone or epoch or (pool.node.kind == "redis" and not trusts_restart)
@@ -129,7 +130,7 @@ class Guard:
             self._look_again = now + self._debt_interval
         refused: dict[int, NodeError] = {}
         owed: dict[int, dict[bytes, object]] = {}
-        for index in sorted(self.new):
+        for index in sorted(self.unsure):
             # One that is down, or in arrears, is looked at after it was brought back.
             refusal = self._pools[index].refusal()
             if index in self._unfit:
@@ -160,7 +161,7 @@ class Guard:
         is_overdue = now >= self.due + self._debt_interval
         self.due = now + self._debt_interval
         if is_overdue:
-            self.new.update(self._pools)
+            self.unsure.update(self._pools)
             return False
         # If there are too many threads, somebody else will look.
         with suppress(RuntimeError):
@@ -175,11 +176,11 @@ class Guard:
         self._looking_until = now + self.transport.timeout
         try:
             up = [i for i, pool in self._pools.items() if pool.health.state is not State.DOWN]
-            owed: dict[int, tuple[bytes, ...]] = {i: () for i in up if i not in self.new}
+            owed: dict[int, tuple[bytes, ...]] = {i: () for i in up if i not in self.unsure}
             for index, error in self._made_ready(owed, self.transport).items():
                 if error is not None and not isinstance(error, NodeUnavailable):
                     # It may have missed something, and cannot be told.
-                    self.new.add(index)
+                    self.unsure.add(index)
         finally:
             self._looking_until = 0.0
 
@@ -220,26 +221,35 @@ class Guard:
         """
         behind = self._behind[index]
         behind[record if len(behind) < MOST_ARREARS else self._everything] = object()
-        self.new.add(index)
+        self.unsure.add(index)
 
     def make_ready(self, index: int, trial: Trial) -> bool:
         """Tell a node what it missed, over a connection that nobody else has; whether it knows."""
         pool = self._pools[index]
-        if index in self.new and not pool.arrears:
-            # Whoever uses namespaces first looks at it.
+        if index in self.unsure and not pool.arrears:
+            # Whoever uses namespaces first looks at it, and asks which server it is by now.
+            pool.identity = None
             return True
         through = _Through(self.transport, trial.timeout, {index: trial})
         for _ in range(_TURNS):
             # In this order: what goes with a debt of the former is in the latter.
             own = frozenset(self._own[index])
             owed = {index: pool.arrears.take()}
-            if self._made_ready(owed, through, {index: own})[index] is not None:
+            error = self._made_ready(owed, through, {index: own})[index]
+            if isinstance(error, NodeRefused):
+                # It has answered: plain keys have what it gives.
+                pool.identity = None
+                self.unsure.add(index)
+                for record in owed[index]:
+                    self._refuse(index, record)
+                pool.complain(error)
+            elif error is not None:
                 return False
             for debt in own:
                 with suppress(ValueError):
                     self._own[index].remove(debt)
             pool.arrears.settled()
-            if not self._behind[index]:
+            if error is None and not self._behind[index]:
                 self._is_ready(index, {})
             if not pool.arrears:
                 return True
@@ -262,7 +272,7 @@ class Guard:
             if behind.get(record) is refusal:
                 del behind[record]
         if not behind:
-            self.new.discard(index)
+            self.unsure.discard(index)
 
 
 class Guarded:
@@ -287,7 +297,7 @@ class Guarded:
         guard = self.guard
         if monotonic() >= guard.due:
             guard.look_soon()
-        if guard.new and not guard.new.isdisjoint(batch):
+        if guard.unsure and not guard.unsure.isdisjoint(batch):
             refused = guard.begin()
             if not refused.keys().isdisjoint(batch):
                 left = {index: batch[index] for index in batch if index not in refused}

@@ -6,7 +6,9 @@ round trip.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from kcache.record import token_of, tokens_of
 
 __all__ = ["MAX_KNOWN", "Known"]
 
@@ -24,11 +26,15 @@ class Known:
 
     Attributes:
         identities: of the servers, by node; None where it does not count, or is not known.
+        unsure: nodes that are to be looked at before they are used. Among them those whose level 0
+            was made on another server than the one that is known: a server's identity changes while
+            it runs, as when a first replica comes, and others may know that already.
     """
 
     def __init__(self, nodes: int) -> None:
         self._tokens: list[dict[bytes, bytes]] = [{} for _ in range(nodes)]
         self.identities: list[bytes | None] = [None] * nodes
+        self.unsure: set[int] = set()
 
     def tokens(self, index: int, records: Iterable[bytes]) -> tuple[bytes, ...]:
         """The tokens of records on a node; none at all if one of them is not known."""
@@ -36,6 +42,22 @@ class Known:
             return tuple(map(self._tokens[index].__getitem__, records))
         except KeyError:
             return ()
+
+    def seen(
+        self, index: int, records: Sequence[bytes], found: Sequence[bytes | None]
+    ) -> tuple[bytes | None, ...]:
+        """The tokens in what was read under the keys of records, which are remembered.
+
+        Args:
+            index: of the node.
+            records: level 0 first.
+            found: what was read, in the same order.
+        """
+        tokens = tokens_of(found, self.identities[index])
+        if tokens[:1] == (b"",) and token_of(found[0]):
+            self.unsure.add(index)
+        self.note(index, records, tokens)
+        return tokens
 
     def note(self, index: int, records: Iterable[bytes], tokens: Iterable[bytes | None]) -> None:
         """Remember what a node holds; an absent token is forgotten."""

@@ -103,7 +103,7 @@ class NamespaceQuick(Quick):
         self._records = path.records
         self._known = guarded.guard.known
         self._guarded, guard = guarded, guarded.guard
-        self._new = guard.new
+        self._new = self._known.unsure
         # In-process nodes, and one by itself, have no debts to be looked for.
         self._guard = guard if guard.due < inf else None
         # By node, from its first use on; what was found there last, and the tokens in it.
@@ -161,8 +161,11 @@ class NamespaceQuick(Quick):
 
     def _note(self, index: int, found: Found) -> bytes:
         """Remember the tokens of records; all of them in one, and nothing if one is missing."""
-        tokens = tokens_of(found, self._known.identities[index])
-        self._known.note(index, self._records, tokens)
-        whole = joined(tokens) if all(tokens) else b""
+        tokens = self._known.seen(index, self._records, found)
+        if not all(tokens):
+            # What is wrong with the same records now may be right once the node was looked at.
+            self._tokens.pop(index, None)
+            return b""
+        whole = joined(tokens)
         self._tokens[index] = found, whole
         return whole

@@ -51,9 +51,66 @@ _FORKED = "test_a_child_that_is_forked_in_the_middle_of_a_call_finishes_it"
 _FROZEN = "test_a_frozen_node_costs_a_first_call_on_many_keys_its_own_keys_only"
 
 MISSED = "tests/namespaces/test_missed.py"
+UNFIT = f"{FAULTS}/test_unfit.py"
 RINGS = "tests/namespaces/test_rings.py"
 OUTAGES = "tests/versions/test_outages.py"
 MISSED_MUTATIONS = [
+    Mutation(
+        "a server whose identity has changed is asked for it",
+        "known.py",
+        "            self.unsure.add(index)",
+        "            pass",
+        f"{MISSED} -k gets_a_replica",
+    ),
+    Mutation(
+        "what it is now is not what was remembered of its records",
+        "quick.py",
+        '            self._tokens.pop(index, None)\n            return b""\n',
+        "            pass\n",
+        f"{MISSED} -k gets_a_replica",
+    ),
+    Mutation(
+        "plain keys do not ask for the identity that a refusing node had",
+        "guard.py",
+        "            pool.identity = None\n            return True",
+        "            return True",
+        f"{UNFIT} -k started_again_after_it_refused",
+    ),
+    Mutation(
+        "a node that answers, and refuses to be told, has plain keys",
+        "guard.py",
+        "            if isinstance(error, NodeRefused):\n                # It has",
+        "            if False:\n                # It has",
+        f"{MISSED} -k comes_back_as_a_replica",
+    ),
+    Mutation(
+        "a child does not inherit what was suspected",
+        "net/pool.py",
+        "        self._outages.clear()\n        self._health = Health()",
+        "        self._outages.clear()",
+        f"{FAULTS}/test_repeats.py -k closed_or_inherited",
+    ),
+    Mutation(
+        "a connection that began before an outage begins no other",
+        "net/pool.py",
+        "            self.be_late(error, timeout, epoch)",
+        "            self.be_late(error, timeout)",
+        f"{FAULTS}/test_repeats.py -k before_an_outage",
+    ),
+    Mutation(
+        "an old connection takes no newer ones with it",
+        "net/pool.py",
+        "            return\n        self.epoch = object()",
+        "            pass\n        self.epoch = object()",
+        f"{FAULTS}/test_repeats.py -k no_newer_ones",
+    ),
+    Mutation(
+        "a failure is told of once",
+        "net/leg.py",
+        "            self.pool.complain(failure)",
+        "            self.pool.report(failure)\n            self.pool.complain(failure)",
+        f"{CACHE}/test_events.py -k told_of_once",
+    ),
     Mutation(
         "a write without an answer is made up for",
         "guard.py",
@@ -78,15 +135,15 @@ MISSED_MUTATIONS = [
     Mutation(
         "others look for debts now and then",
         "guard.py",
-        "            owed: dict[int, tuple[bytes, ...]] = {i: () for i in up if i not in self.new}",
-        "            owed: dict[int, tuple[bytes, ...]] = {}\n            del up",
+        " = {i: () for i in up if i not in self.unsure}",
+        " = {}\n            del up",
         f"{MISSED}::test_others_are_not_given_it_for_longer_than_the_interval -k redis",
     ),
     Mutation(
         "a process that begins looks for debts first",
         "guard.py",
-        "        self.new = {\n            index",
-        "        self.new = {\n            -1 - index",
+        "        self.unsure |= {\n            index",
+        "        self.unsure |= {\n            -1 - index",
         f"{MISSED}::test_a_process_that_starts_later_hears_of_it_before_its_first_read -k redis",
     ),
     Mutation(
@@ -99,8 +156,8 @@ MISSED_MUTATIONS = [
     Mutation(
         "a new connection leads to the server that is known",
         "net/exchange.py",
-        "and outcome == [pool.identity]:",
-        "and True:",
+        "isinstance(check.pool, Trial) and is_right:",
+        "isinstance(check.pool, Trial):",
         f"{MISSED}::test_a_snapshot_brings_nothing_back[False]",
     ),
     Mutation(

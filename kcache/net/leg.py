@@ -175,7 +175,9 @@ class Leg:
             others = [each for each in refused if not each.is_too_large]
             is_too_large = is_too_large or len(others) < len(refused)
             for each in others[:1]:
-                self.pool.complain(NodeRefused(self.pool.node, each.text))
+                refusal = NodeRefused(self.pool.node, each.text)
+                self.pool.report(refusal)
+                self.pool.complain(refusal)
         return is_too_large
 
     def time_out(self) -> None:
@@ -207,13 +209,14 @@ class Leg:
         # A node that takes no value so large may end the connection instead of saying so.
         says_nothing = is_old or len(self.talk.request) > LARGE
         node = self.pool.node
+        epoch = None if connection is None else connection.epoch
         failure = ConnectFailed(node, lost(error, node, is_new=not is_old))
         self.fail(failure)
         if says_nothing:
-            self.pool.drop()
+            self.pool.drop(epoch)
             self.may_repeat = is_old and self.talk.is_harmless
         else:
-            self.pool.fail(failure, None if connection is None else connection.epoch)
+            self.pool.fail(failure, epoch)
 
     def fail(self, error: NodeError) -> None:
         """End it, and close the connection."""

@@ -158,13 +158,14 @@ class Pool:
             NodeError: there is none, and why. The outage has begun, unless the node was given
                 little time.
         """
+        epoch = self.epoch
         try:
             return self.connect(timeout)
         except TimedOut as error:
-            self.be_late(error, timeout)
+            self.be_late(error, timeout, epoch)
             raise
         except NodeError as error:
-            self.fail(error)
+            self.fail(error, epoch)
             raise
 
     def connect(self, timeout: float) -> Connection:
@@ -185,8 +186,14 @@ class Pool:
         else:
             home.append(connection)
 
-    def drop(self) -> None:
-        """Close the idle connections, and those that are out when they come back."""
+    def drop(self, epoch: object = None) -> None:
+        """Close the idle connections, and those that are out when they come back.
+
+        Args:
+            epoch: of the connection that is the reason. One from before tells nothing of these.
+        """
+        if epoch is not None and epoch is not self.epoch:
+            return
         self.epoch = object()
         emptied = self.quick, self._others
         self.quick, self._others = deque(maxlen=MAX_IDLE), deque(maxlen=MAX_IDLE)
@@ -204,8 +211,10 @@ class Pool:
         It has failed, unless the time was short: what was left of that of a call of many steps,
         of which others took the most, says little about the node.
         """
+        if epoch is not None and epoch is not self.epoch:
+            return
         if waited > self.timeout / 2:
-            self.fail(error, epoch)
+            self.fail(error)
             return
         self._health = self.policy.suspected(self._health, monotonic())
         if self._health.state is State.DOWN:
@@ -243,7 +252,6 @@ class Pool:
 
     def complain(self, error: NodeError) -> None:
         """Log, now and then, that the node answers and is of no use: it is no outage."""
-        self.report(error)
         now = monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + _COMPLAINT_INTERVAL
@@ -271,6 +279,7 @@ class Pool:
         outage = self._outages.pop("now", None)
         if outage is not None:
             outage.over.set()
+        self._health = Health()
         self.drop()
 
     def forget(self) -> None:
@@ -281,6 +290,7 @@ class Pool:
         self.quick.clear()
         self._others.clear()
         self._outages.clear()
+        self._health = Health()
 
 
 def _forget_all() -> None:

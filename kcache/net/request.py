@@ -137,4 +137,4 @@ class Requests:
             self._pool.report(failure)
             self._pool.fail(failure, connection.epoch)
             raise failure
-        self._pool.drop()
+        self._pool.drop(connection.epoch)

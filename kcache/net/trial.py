@@ -29,7 +29,6 @@ class Trial:
         self.node = pool.node
         self.timeout = timeout
         self.pool = pool
-        self.identity: bytes | None = None
         self._idle = [connection]
 
     def take(self, *, fresh: bool) -> Connection:
@@ -64,5 +63,5 @@ class Trial:
     def report(self, error: NodeError) -> None:
         """Nobody is told."""
 
-    def drop(self) -> None:
+    def drop(self, epoch: object = None) -> None:
         """Nothing is idle but the one."""

@@ -26,7 +26,7 @@ from kcache.framed import OVER_SIZE, Marker
 from kcache.known import Known
 from kcache.namespace import Path, Place, epoch_key
 from kcache.node import Node
-from kcache.record import epoch_of, pack_record, tokens_of
+from kcache.record import epoch_of, pack_record
 
 __all__ = ["RECORD_TTL", "Reading", "Seen", "Tokens", "digest_of", "is_whole", "joined"]
 
@@ -130,9 +130,7 @@ class Reading(Flows):
         """What a reading gave: the data under each key, and the tokens of the records."""
         held = {key: data for key, _, data in found}
         records = [held.get(record) for record in self.path.records]
-        tokens = tokens_of(records, self._known.identities[index])
-        self._known.note(index, self.path.records, tokens)
-        return held, tokens
+        return held, self._known.seen(index, self.path.records, records)
 
     def _value(self, place: Place, data: bytes | None, tokens: Tokens) -> Any:
         """The value of an entry that is alive, else MISSING."""
@@ -221,7 +219,13 @@ class Reading(Flows):
         return tokens
 
     def _additions(self, index: int, seen: Tokens) -> list[Command]:
-        """Fresh records for the levels that have none, or one that cannot be read."""
+        """Fresh records for the levels that have none, or one that cannot be read.
+
+        None for a node that is to be looked at first: its records may be right, and what is known
+        of it wrong.
+        """
+        if index in self._known.unsure:
+            return []
         commands: list[Command] = []
         # Level 0 says which server it was made on.
         identity = self._known.identities[index] or b""

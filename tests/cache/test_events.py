@@ -25,6 +25,7 @@ from kcache.events import (
     Stored,
     Unreadable,
 )
+from tests.faults.lying import lying
 from tests.servers import Redis, kill, redis
 
 
@@ -177,3 +178,12 @@ def test_counts_are_a_copy_and_bounded() -> None:
     stats = cache.stats()
     assert len(stats) <= 10_001
     assert stats["...",].stores == 1
+
+
+def test_a_call_that_fails_is_told_of_once() -> None:
+    told: list[Event] = []
+    with lying(lambda _: [b"HTTP/1.1 400 Bad Request\r\n\r\n"]) as server:
+        with Cache([f"redis://127.0.0.1:{server.port}"], timeout=5) as cache:
+            cache.listen(told.append)
+            assert cache.get("k") is None
+        assert [type(each) for each in told if isinstance(each, NodeFailed)] == [NodeFailed]

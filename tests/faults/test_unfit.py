@@ -256,3 +256,32 @@ def test_what_was_refused_is_not_paid_by_what_was_missed_later() -> None:
             with Cache([f"{server.url}?name=n0", cut[1]], **options) as late:
                 assert late.namespace("shop").get(key) is None
             assert shop.get(key) is None
+
+
+def test_a_node_that_is_started_again_after_it_refused_is_one_outage(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with redis() as server, Cache([server.url], timeout=2) as cache:
+        shop = cache.namespace("shop")
+        assert shop.set("k", 1)
+        refuse_writes(server, refused=True)
+        assert not shop.invalidate().complete
+        kill(server)
+        caplog.clear()
+        with redis(port=server.port):
+            assert comes_true(lambda: cache.set("plain", 1))
+            # Each has a connection of its own.
+            at_once = threading.Barrier(8)
+            done: list[bool] = []
+
+            def work() -> None:
+                at_once.wait()
+                done.extend(cache.set("plain", 1) for _ in range(100))
+
+            threads = [threading.Thread(target=work) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert done == [True] * 800
+        assert len([each for each in caplog.messages if "left alone" in each]) == 1

@@ -279,6 +279,45 @@ def replicated(replica: Redis) -> bool:
         return int(replies.readline()[1:]) >= 3
 
 
+def test_a_server_that_gets_a_replica_begins_anew_once() -> None:
+    with (
+        redis(options=AT_ONCE) as server,
+        redis() as replica,
+        Cache([server.url], namespace="shop") as cache,
+    ):
+        assert cache.set("k", "old")
+        # It has another history from here on, and ends no connection for that.
+        command(replica, "REPLICAOF", "127.0.0.1", f"{server.port}")
+        comes_true(lambda: replicated(replica))
+        with Cache([server.url], namespace="shop") as late:
+            comes_true(lambda: late.set("k", "new") and cache.get("k") == "new")
+            for turn in range(20):
+                assert late.set("k", turn)
+                assert cache.get("k") == turn
+                assert cache.set("k", -turn)
+                assert late.get("k") == -turn
+
+
+def test_a_node_that_comes_back_as_a_replica_gives_what_plain_keys_it_has(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with redis() as server, redis(options=AT_ONCE) as primary:
+        with Cache([primary.url]) as other:
+            assert other.set("plain", "seen")
+        with Cache([server.url], debt_interval=0.2) as cache:
+            shop = cache.namespace("shop")
+            assert shop.set("k", "old")
+            kill(server)
+            assert not shop.invalidate().complete
+            follow = ("--replicaof", "127.0.0.1", f"{primary.port}")
+            with redis(port=server.port, options=follow):
+                comes_true(lambda: cache.get("plain") == "seen")
+                for _ in range(50):
+                    assert cache.get("plain") == "seen"
+                    assert shop.get("k") is None
+                assert [each for each in caplog.messages if "READONLY" in each]
+
+
 def test_a_replica_is_of_no_use_to_namespaces_and_says_so_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
