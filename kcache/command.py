@@ -57,6 +57,7 @@ Token: TypeAlias = int | bytes
 TOO_LARGE: Final = "too large"
 """What memcached says of a value beyond its limit, among other words."""
 _TOO_LARGE_FOR_REDIS = "invalid bulk length"
+_FAREWELLS = ("ERR max number of clients", "DENIED ", "ERROR Too many open connections")
 
 
 class Condition(NamedTuple):
@@ -202,6 +203,11 @@ class Refused(NamedTuple):
     def is_too_large(self) -> bool:
         """Whether the value is the matter, and not the node."""
         return TOO_LARGE in self.text or _TOO_LARGE_FOR_REDIS in self.text
+
+    @property
+    def is_farewell(self) -> bool:
+        """Whether the node has too many connections, and ends this one: it has read nothing."""
+        return self.text.startswith(_FAREWELLS)
 
 
 Command: TypeAlias = (

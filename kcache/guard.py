@@ -19,7 +19,7 @@ from typing import Any
 from weakref import ref
 
 from kcache.arrears import MOST_ARREARS, Arrears
-from kcache.command import Answers, Batch, Command, Get, Gets, Identify, Ping, Ttl
+from kcache.command import Answers, Batch, Command, Get, Gets, Identify, Ping, Refused, Ttl
 from kcache.errors import NewerEpoch, NodeError, NodeRefused, NodeUnavailable
 from kcache.executor import run
 from kcache.health import State
@@ -145,8 +145,9 @@ class Guard:
                 self._is_ready(index, owed[index])
                 continue
             refused[index] = NodeUnavailable(error.node, error.reason)
-            # What is down is in the log already.
-            if not isinstance(error, NodeUnavailable) and self._pools[index].refusal() is None:
+            # What is down is in the log already; and who has no room now may have some at once.
+            is_down = isinstance(error, NodeUnavailable) or self._pools[index].refusal() is not None
+            if not is_down and not Refused(error.reason).is_farewell:
                 self._unfit[index] = f"{_UNFIT}: {error.reason}"
                 self._pools[index].complain(error)
         return refused

@@ -42,6 +42,8 @@ FLOWS = "tests/versions/test_flows.py"
 MODEL = "tests/versions/test_model_check.py::test_every_interleaving_answers_as_a_register_does"
 VERSION_KEYS = "tests/versions/test_keys.py"
 FAULTS = "tests/faults"
+HELD_UP = f"{FAULTS}/test_held_up.py"
+FULL = f"{FAULTS}/test_full.py::test_it_is_asked_again_at_once"
 FILLS = "tests/fills"
 ARGUMENTS = "tests/memoize/test_arguments.py"
 FUNCTIONS = "tests/memoize/test_functions.py"
@@ -856,20 +858,20 @@ MUTATIONS = [
         "net/pool.py",
         "if not (fresh and connection.is_stale()):",
         "if True:",
-        f"{FAULTS}/test_repeats.py",
+        f"{FAULTS}/test_repeats.py::test_a_node_is_as_late_as_it_was_waited_for",
     ),
     Mutation(
         "a node that was given little time is not taken for dead",
         "net/pool.py",
         "if waited > self.timeout / 2:",
         "if True:",
-        f"{FAULTS}/test_repeats.py",
+        f"{FAULTS}/test_repeats.py::test_a_node_is_as_late_as_it_was_waited_for",
     ),
     Mutation(
         "a call has one deadline",
         "net/request.py",
-        'return Begun(None, b"", begun + self._pool.timeout)',
-        'return Begun(None, b"", monotonic() + self._pool.timeout)',
+        "return Begun(None, None, begun + self._pool.timeout)",
+        "return Begun(None, None, monotonic() + self._pool.timeout)",
         f"{FAULTS}/test_nodes.py::test_after_a_late_reset_there_is_only_the_rest_of_the_time",
     ),
     Mutation(
@@ -877,7 +879,63 @@ MUTATIONS = [
         "net/pool.py",
         "        if current is outage:\n",
         "        if True:\n",
-        f"{FAULTS}/test_unfit.py::test_many_calls_that_find_nobody_are_one_line",
+        f"{FAULTS}/test_repeats.py::test_a_node_that_fails_twice_is_in_one_outage",
+    ),
+    Mutation(
+        "what has come while the process was held up is taken",
+        "net/exchange.py",
+        "        self._look_again(openings)\n",
+        "",
+        f"{HELD_UP}::test_what_has_come_meanwhile_is_taken",
+    ),
+    Mutation(
+        "so it is on the direct path",
+        "net/request.py",
+        "if isinstance(error, TimeoutError) and not is_of_handler(error):",
+        "if False:",
+        f"{HELD_UP}::test_what_has_come_meanwhile_is_taken",
+    ),
+    Mutation(
+        "the time to open a connection is not one that the node was asked in",
+        "net/leg.py",
+        "        self.connection = connection\n        self._begun = monotonic()\n\n    def sent",
+        "        self.connection = connection\n\n    def sent",
+        f"{HELD_UP}::test_a_node_that_was_not_asked_in_time_is_not_late",
+    ),
+    Mutation(
+        "next to no time says nothing about a node",
+        "net/pool.py",
+        "if waited < self.timeout * _NOTHING or (",
+        "if (",
+        f"{FAULTS}/test_repeats.py::test_a_node_is_as_late_as_it_was_waited_for",
+    ),
+    Mutation(
+        "a server that has no room for a connection is not dead",
+        "net/leg.py",
+        "if (words := self._heard()).is_farewell:",
+        "if False and (words := self._heard()):",
+        f"{FULL}[redis-namespace]",
+    ),
+    Mutation(
+        "what it has ended is not kept as idle",
+        "net/leg.py",
+        "may_end = may_end or each.is_farewell",
+        "pass",
+        f"{FULL}[memcached-namespace]",
+    ),
+    Mutation(
+        "nor is it dead where its identity is asked",
+        "net/exchange.py",
+        "if isinstance(error, NodeRefused):",
+        "if False:",
+        f"{FAULTS}/test_full.py::test_nor_is_one_that_was_known_before",
+    ),
+    Mutation(
+        "it may have room at once",
+        "guard.py",
+        "if not is_down and not Refused(error.reason).is_farewell:",
+        "if not is_down:",
+        f"{FULL}[redis-namespace]",
     ),
     Mutation(
         "a closed cache asks no node",

@@ -63,7 +63,7 @@ class Openings:
                 return
             leg = self._waiting.pop(number)
             if isinstance(outcome, Connection):
-                leg.connection = outcome
+                leg.use(outcome)
             elif isinstance(outcome, NodeError):
                 leg.fail(outcome)
             else:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import select
 from collections.abc import Mapping, Sequence
-from math import ceil
+from math import ceil, inf
 from time import monotonic
 
 from kcache.command import Identify, Reply
-from kcache.errors import NodeError, NodeUnavailable, TimedOut
+from kcache.errors import NodeError, NodeRefused, NodeUnavailable, TimedOut
 from kcache.net.connecting import Openings
 from kcache.net.leg import Leg
 from kcache.net.pool import Pool
@@ -27,7 +27,7 @@ __all__ = ["carry"]
 _PROMPT = 0.01
 """Seconds of its time that a call may have used up where a wait of a whole timeout may begin."""
 _GRACE = 0.01
-"""Seconds for a library that opens a connection to say itself that it had no more time."""
+"""Seconds for a last look. A library that opens a connection may say itself that it is too late."""
 _SLICE = 0.002
 """Seconds after which somebody who waits for replies looks whether a connection was opened."""
 
@@ -91,31 +91,34 @@ class _Exchange:
         openings = Openings(missing, self._deadline) if missing else None
         for leg in others:
             self._go_on(leg)
-        while self._is_left(openings):
+        while (openings or self._watched) and (left := self._deadline - monotonic()) > 0:
             if openings:
-                self._take(openings)
-            if self._watched:
-                # A descriptor that tells of openings could be lost to a signal's handler.
-                left = self._deadline - monotonic()
-                seconds = min(left, _SLICE) if openings else left
-                for descriptor, _ in self._poller.poll(max(ceil(seconds * 1000), 0)):
-                    self._serve(descriptor)
+                self._take(openings, 0 if self._watched else left)
+            # A descriptor that tells of openings could be lost to a signal's handler.
+            self._wait(_SLICE if openings else inf)
+        self._look_again(openings)
         for leg in list(self._watched.values()):
             leg.time_out()
             self._end_check(leg)
         if openings is not None:
             openings.end()
 
-    def _is_left(self, openings: Openings | None) -> bool:
-        """Whether there is something to wait for, and time."""
-        left = self._deadline - monotonic()
-        if self._watched:
-            return left > 0
-        return bool(openings) and left > -_GRACE
+    def _look_again(self, openings: Openings | None) -> None:
+        """Take what has come while this process was held up itself: it has come in time."""
+        self._deadline = monotonic() + _GRACE
+        if openings:
+            self._take(openings, _GRACE)
+        self._wait(0)
 
-    def _take(self, openings: Openings) -> None:
-        left = self._deadline + _GRACE - monotonic()
-        for leg in openings.take(0 if self._watched else left):
+    def _wait(self, most: float) -> None:
+        """Wait for what is watched, for so many seconds at most, and serve it."""
+        if self._watched:
+            seconds = min(self._deadline - monotonic(), most)
+            for descriptor, _ in self._poller.poll(max(ceil(seconds * 1000), 0)):
+                self._serve(descriptor)
+
+    def _take(self, openings: Openings, seconds: float) -> None:
+        for leg in openings.take(seconds):
             connection = leg.connection
             # Who has no identity, such as a node that begins empty each time, is asked for none.
             if connection is not None and isinstance(leg.pool, Pool) and leg.pool.identity:
@@ -162,7 +165,7 @@ class _Exchange:
         # Meanwhile it may be that nobody wants to know.
         is_right = isinstance(outcome, list) if wanted is None else outcome == [wanted]
         if isinstance(check.pool, Trial) and is_right:
-            leg.connection = check.pool.release()
+            leg.use(check.pool.release())
             self._go_on(leg)
         elif isinstance(outcome, TimedOut):
             leg.time_out()
@@ -171,4 +174,7 @@ class _Exchange:
             if not isinstance(error, NodeError):
                 error = NodeUnavailable(pool.node, "another server answers, or it began anew")
             leg.fail(error)
-            pool.fail(error)
+            if isinstance(error, NodeRefused):
+                pool.complain(error)
+            else:
+                pool.fail(error)

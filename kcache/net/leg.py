@@ -40,7 +40,16 @@ class Leg:
             can be sent again.
     """
 
-    __slots__ = ("_begun", "_outcome", "_unsent", "connection", "may_repeat", "pool", "talk")
+    __slots__ = (
+        "_begun",
+        "_first_words",
+        "_outcome",
+        "_unsent",
+        "connection",
+        "may_repeat",
+        "pool",
+        "talk",
+    )
 
     def __init__(
         self, pool: Pool | Trial, talk: Talk, connection: Connection | None = None
@@ -50,6 +59,7 @@ class Leg:
         self.connection = connection
         self.may_repeat = False
         self._begun = monotonic()
+        self._first_words = b""
         self._outcome: list[Reply] | NodeError | None = None
         self._unsent: memoryview | None = memoryview(talk.request)
 
@@ -74,9 +84,15 @@ class Leg:
         """Whether all of the request has gone."""
         return self._unsent is None
 
-    def sent(self) -> None:
-        """Say that the request has gone by another way."""
+    def use(self, connection: Connection | None) -> None:
+        """Talk over a connection that was opened. The node has not been asked before."""
+        self.connection = connection
+        self._begun = monotonic()
+
+    def sent(self, at: float) -> None:
+        """Say that the request has gone by another way, and when that began."""
         self._unsent = None
+        self._begun = at
 
     def push(self) -> None:
         """Send as much of the request as goes without waiting."""
@@ -151,6 +167,7 @@ class Leg:
             self.pool.complain(failure)
             return
         if not complete:
+            self._first_words = self._first_words or data
             return
         replies = self.talk.replies
         refusals = [_refusals(reply) for reply in replies]
@@ -170,15 +187,16 @@ class Leg:
 
     def _complain(self, refusals: Sequence[list[Refused]]) -> bool:
         """Say what the node does not do; whether it may end the connection over that."""
-        is_too_large = False
+        may_end = False
         for refused in refusals:
             others = [each for each in refused if not each.is_too_large]
-            is_too_large = is_too_large or len(others) < len(refused)
+            may_end = may_end or len(others) < len(refused)
             for each in others[:1]:
+                may_end = may_end or each.is_farewell
                 refusal = NodeRefused(self.pool.node, each.text)
                 self.pool.report(refusal)
                 self.pool.complain(refusal)
-        return is_too_large
+        return may_end
 
     def time_out(self) -> None:
         """End it: there is no more time."""
@@ -194,8 +212,9 @@ class Leg:
     def lose(self, error: OSError | None) -> None:
         """End it: the connection broke.
 
-        The node is down, unless it may have closed an idle connection only, or this is the child
-        of a process that was forked meanwhile by a signal's handler.
+        The node is down, unless it may have closed an idle connection only, or has said that it
+        takes no more of them, or this is the child of a process that was forked meanwhile by a
+        signal's handler.
 
         Args:
             error: what the socket said; None for nothing. One that a signal's handler has raised
@@ -204,6 +223,11 @@ class Leg:
         if error is not None and is_of_handler(error):
             self.abandon()
             raise error
+        if (words := self._heard()).is_farewell:
+            refusal = NodeRefused(self.pool.node, words.text)
+            self.fail(refusal)
+            self.pool.complain(refusal)
+            return
         connection = self.connection
         is_old = connection is not None and (connection.is_used or connection.fd < 0)
         # A node that takes no value so large may end the connection instead of saying so.
@@ -233,6 +257,11 @@ class Leg:
     def again(self) -> Leg:
         """The same talk, from its beginning, for another connection."""
         return Leg(self.pool, self.talk.again())
+
+    def _heard(self) -> Refused:
+        """The first line that came, as if it were a refusal."""
+        line, end, _ = self._first_words.partition(b"\r\n")
+        return Refused(line.removeprefix(b"-").decode(errors="backslashreplace") if end else "")
 
     def _size(self) -> int:
         return min(max(self.talk.missing, CHUNK), _LARGE_CHUNK)

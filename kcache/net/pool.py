@@ -30,6 +30,9 @@ MAX_IDLE = 128
 _COMPLAINT_INTERVAL = 60.0
 """Seconds."""
 
+_NOTHING = 0.1
+"""Of a timeout: what is no time at all to wait for a node."""
+
 _BEHIND = "it has missed an invalidation, and is told first"
 
 _log = logging.getLogger("kcache")
@@ -209,9 +212,9 @@ class Pool:
         """The node has not answered in a time.
 
         It has failed, unless the time was short: what was left of that of a call of many steps,
-        of which others took the most, says little about the node.
+        of which others took the most, says little about the node; and next to none says nothing.
         """
-        if epoch is not None and epoch is not self.epoch:
+        if waited < self.timeout * _NOTHING or (epoch is not None and epoch is not self.epoch):
             return
         if waited > self.timeout / 2:
             self.fail(error)

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from kcache.command import Command, Refused
-from kcache.errors import ConnectFailed, NodeError, TimedOut
+from kcache.errors import ConnectFailed, NodeError
 from kcache.interruption import is_of_handler
 from kcache.net.connection import Connection
 from kcache.net.exchange import carry
@@ -38,11 +38,12 @@ SMALL = 16 << 10
 class Begun(NamedTuple):
     """A request that is not over: the reply has begun, and is not of the commonest form.
 
-    Without a connection, which was lost, it is to be sent once more in what is left of its time.
+    Without data, nothing has come in time. Without a connection, which was lost, it is to be sent
+    once more in what is left of its time.
     """
 
     connection: Connection | None
-    data: bytes
+    data: bytes | None
     deadline: float
 
 
@@ -68,7 +69,6 @@ class Requests:
             INCOMPLETE; or UNDONE.
 
         Raises:
-            TimedOut: there was none in time.
             ConnectFailed: the connection was lost, and the request must not be sent again.
         """
         # A pool that drops its connections has other ones from then on, and what comes back late
@@ -88,11 +88,13 @@ class Requests:
             data = connection.recv(CHUNK) if sent else b""
             reply = parse(data, asked)
         except OSError as error:
+            if isinstance(error, TimeoutError) and not is_of_handler(error):
+                return Begun(connection, None, begun + self._pool.timeout)
             self._lose(connection, error)
             if once:
                 node = self._pool.node
                 raise ConnectFailed(node, lost(error, node, is_new=False)) from None
-            return Begun(None, b"", begun + self._pool.timeout)
+            return Begun(None, None, begun + self._pool.timeout)
         except BaseException:
             connection.close()
             raise
@@ -118,8 +120,9 @@ class Requests:
         """
         leg = Leg(self._pool, talk_for(self._pool.node, commands), begun.connection)
         if begun.connection is not None:
-            leg.sent()
-            leg.take(begun.data)
+            leg.sent(begun.deadline - self._pool.timeout)
+            if begun.data is not None:
+                leg.take(begun.data)
         outcome = carry({0: leg}, begun.deadline)[0]
         if isinstance(outcome, NodeError):
             raise outcome
@@ -128,13 +131,8 @@ class Requests:
         return UNDONE if isinstance(reply, Refused) or any(stored) else reply
 
     def _lose(self, connection: Connection, error: OSError) -> None:
-        """Close a connection that failed; the others may be as old. It raises TimedOut."""
+        """Close a connection that failed; the others may be as old."""
         connection.close()
         if is_of_handler(error):
             raise error
-        if isinstance(error, TimeoutError):
-            failure = TimedOut(self._pool.node, f"no answer within {self._pool.timeout:.3g} s")
-            self._pool.report(failure)
-            self._pool.fail(failure, connection.epoch)
-            raise failure
         self._pool.drop(connection.epoch)

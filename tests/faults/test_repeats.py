@@ -138,7 +138,7 @@ def test_a_pool_that_is_closed_or_inherited_knows_nothing_of_its_node(
     node = Node("memcached://127.0.0.1:1")
     pool = Pool(node, 1, lambda _pool, _outage: None)
     for _ in range(3):
-        pool.be_late(TimedOut(node, "a short time"), 0.01)
+        pool.be_late(TimedOut(node, "a short time"), 0.2)
     before = pool.health.state
     end(pool)
     assert (before, pool.health.state) == (State.DOWN, State.UP)
@@ -177,3 +177,27 @@ def test_a_connection_from_before_an_outage_takes_no_newer_ones_with_it(server: 
         cache.set("k", 1)
         pool.drop(before)
         assert len(pool.quick) == 1
+
+
+def test_a_node_that_fails_twice_is_in_one_outage(caplog: pytest.LogCaptureFixture) -> None:
+    node = Node("memcached://127.0.0.1:1")
+    watched: list[Outage] = []
+    pool = Pool(node, 1, lambda _pool, outage: watched.append(outage))
+    for reason in ("first", "second"):
+        pool.fail(TimedOut(node, reason))
+    assert [outage.reason for outage in watched] == ["first"]
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("waited", "state"),
+    [(0.05, State.UP), (0.2, State.SUSPECT), (0.45, State.SUSPECT), (0.6, State.DOWN)],
+)
+def test_a_node_is_as_late_as_it_was_waited_for(waited: float, state: State) -> None:
+    node = Node("memcached://127.0.0.1:1")
+    pool = Pool(node, 1, lambda _pool, _outage: None)
+    for _ in range(2):
+        pool.be_late(TimedOut(node, "a part of the timeout"), waited)
+    assert pool.health.state is state
+    pool.be_late(TimedOut(node, "a part of the timeout"), waited)
+    assert (pool.health.state is State.DOWN) == (state is not State.UP)

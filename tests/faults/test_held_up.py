@@ -1,0 +1,74 @@
+"""A process that is held up itself: its time is over, and the nodes are not to blame."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from kcache import Cache
+from kcache.events import NodeDown
+from tests.faults.nodes import Server, fleet
+from tests.faults.proxy import Rule, proxy
+from tests.faults.tally import EXPECTED
+from tests.servers import Redis, redis
+
+_TIMEOUT = 0.4
+_SOON = 0.02
+
+
+@contextmanager
+def _slow(servers: Sequence[Server], user: str = "") -> Iterator[tuple[Cache, list[NodeDown]]]:
+    """A cache with values on servers that answer late, and the outages that it sees."""
+    with ExitStack() as stack:
+        between = [stack.enter_context(proxy(server.address)) for server in servers]
+        kind = "redis" if isinstance(servers[0], Redis) else "memcached"
+        urls = [f"{kind}://{user}127.0.0.1:{each.port}?name=n{each.port}" for each in between]
+        cache = stack.enter_context(Cache(urls, timeout=_TIMEOUT))
+        assert cache.set_many(EXPECTED) == []
+        for each in between:
+            each.switch(replies=Rule(delay=0.1))
+        outages: list[NodeDown] = []
+        cache.listen(lambda event: outages.append(event) if isinstance(event, NodeDown) else None)
+        yield cache, outages
+
+
+@contextmanager
+def _held_up(seconds: float) -> Iterator[None]:
+    """Do nothing at all for so long, soon, as a machine without time for this process does."""
+    former = signal.signal(signal.SIGALRM, lambda *_: time.sleep(seconds))
+    signal.setitimer(signal.ITIMER_REAL, _SOON)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+@pytest.mark.parametrize("kind", ["redis", "memcached"])
+def test_what_has_come_meanwhile_is_taken(kind: str) -> None:
+    with fleet(kind, 3) as servers, _slow(servers) as (cache, outages):
+        for is_warm in (True, False):
+            if not is_warm:
+                cache.close()
+            with _held_up(2 * _TIMEOUT):
+                assert cache.get_many(EXPECTED) == EXPECTED
+            with _held_up(2 * _TIMEOUT):
+                assert cache.get("key 1") == "value 1"
+        assert outages == []
+
+
+def test_a_node_that_was_not_asked_in_time_is_not_late() -> None:
+    with ExitStack() as stack:
+        servers = [stack.enter_context(redis(password="secret")) for _ in range(3)]
+        cache, outages = stack.enter_context(_slow(servers, ":secret@"))
+        for _ in range(5):
+            # To say the password takes a while, and then the time is over.
+            cache.close()
+            with _held_up(2 * _TIMEOUT):
+                assert cache.get_many(EXPECTED) == {}
+        assert outages == []
+        assert cache.get_many(EXPECTED) == EXPECTED
