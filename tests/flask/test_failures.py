@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import urandom
@@ -105,18 +106,23 @@ def test_visitors_do_not_wait_for_each_other_while_the_node_is_frozen(
     assert sorted(pages) == [f"{number}" for number in range(1, 9)]
 
 
-def test_the_node_comes_back(new_site: Callable[..., Site], server: Redis | Memcached) -> None:
+def test_the_node_comes_back(
+    new_site: Callable[..., Site], server: Redis | Memcached, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     site = _shop(new_site, server)
     kill(server)
     site.texts("/options", "/options")
     kind = redis if isinstance(server, Redis) else memcached
+    seen: list[str] = []
     with kind(port=server.port):
         end = monotonic() + 15
         while monotonic() < end:
             site.get("/options")
-            if "hit" in site.get("/options").headers["Cache-Status"]:
+            seen.append(site.get("/options").headers["Cache-Status"])
+            if "hit" in seen[-1]:
                 return
-    pytest.fail("it is never used again")
+    pytest.fail(f"it is never used again: {len(seen)} pages, {Counter(seen)}")
 
 
 def test_pages_are_served_where_failures_raise(
