@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from kcache.arrears import Arrears
@@ -32,6 +32,9 @@ _COMPLAINT_INTERVAL = 60.0
 
 _NOTHING = 0.1
 """Of a timeout: what is no time at all to wait for a node."""
+
+_REST, _REST_INTERVAL = 0.0001, 0.005
+"""Seconds."""
 
 _BEHIND = "it has missed an invalidation, and is told first"
 
@@ -59,6 +62,18 @@ class Outage:
         self.over = threading.Event()
         self.watching = threading.Lock()
         self.look_again = 0.0
+        self._next_rest = 0.0
+
+    def rest(self) -> None:
+        """Let the thread that asks the node go on, for a moment, now and then.
+
+        A thread that never waits for long leaves the others next to no time in CPython, and each
+        step of theirs takes many times as long as that of a node.
+        """
+        now = monotonic()
+        if now >= self._next_rest:
+            self._next_rest = now + _REST_INTERVAL
+            sleep(_REST)
 
 
 class Pool:
@@ -152,6 +167,7 @@ class Pool:
         if outage is None:
             return None
         self._watch(self, outage)
+        outage.rest()
         return NodeUnavailable(self.node, f"is down since: {outage.reason}")
 
     def open(self, timeout: float) -> Connection:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
-from kcache import Cache, Node
-from kcache.errors import TimedOut
-from kcache.health import State
-from kcache.net.pool import Outage, Pool
+from kcache import Cache
+from kcache.net.pool import Pool
 from tests.faults.conftest import Server
 from tests.faults.lying import lying
 from tests.faults.proxy import HOLD, Proxy, proxy
@@ -102,19 +99,6 @@ def test_an_idle_connection_that_was_lost_is_not_noticed(server: Server, call: s
             assert found == (8 if call == "incr" else 7), turn
 
 
-def test_a_node_that_was_given_little_time_is_not_taken_for_dead() -> None:
-    outages: list[Outage] = []
-    with lying(lambda _: []) as server:
-        node = Node(f"memcached://user:secret@127.0.0.1:{server.port}")
-        pool = Pool(node, 1, lambda _pool, outage: outages.append(outage))
-        with pytest.raises(TimedOut):
-            pool.open(0.05)
-        assert outages == []
-        with pytest.raises(TimedOut):
-            pool.open(0.6)
-        assert len(outages) == 1
-
-
 def test_a_connection_that_may_end_over_a_value_is_not_kept() -> None:
     def refuse(request: bytes) -> list[bytes]:
         # The end comes some time after this, and whoever used the connection until then would lose
@@ -129,75 +113,3 @@ def test_a_connection_that_may_end_over_a_value_is_not_kept() -> None:
         for turn in range(3):
             assert cache.add("k", bytes(2**20)) is False
             assert server.connections == turn + 1
-
-
-@pytest.mark.parametrize("end", [Pool.close, Pool.forget])
-def test_a_pool_that_is_closed_or_inherited_knows_nothing_of_its_node(
-    end: Callable[[Pool], None],
-) -> None:
-    node = Node("memcached://127.0.0.1:1")
-    pool = Pool(node, 1, lambda _pool, _outage: None)
-    for _ in range(3):
-        pool.be_late(TimedOut(node, "a short time"), 0.2)
-    before = pool.health.state
-    end(pool)
-    assert (before, pool.health.state) == (State.DOWN, State.UP)
-
-
-def test_what_began_before_an_outage_does_not_begin_another() -> None:
-    outages: list[Outage] = []
-    with lying(lambda _: []) as server:
-        node = Node(f"memcached://user:secret@127.0.0.1:{server.port}")
-        pool = Pool(node, 1, lambda _pool, outage: outages.append(outage))
-        late: list[Exception] = []
-
-        def open_one() -> None:
-            try:
-                pool.open(0.8)
-            except TimedOut as error:
-                late.append(error)
-
-        opening = threading.Thread(target=open_one)
-        opening.start()
-        while server.connections == 0:
-            time.sleep(0.001)
-        pool.fail(TimedOut(node, "no answer"))
-        assert pool.recover(outages[0])
-        opening.join()
-        assert len(late) == 1
-        assert len(outages) == 1
-
-
-def test_a_connection_from_before_an_outage_takes_no_newer_ones_with_it(server: Server) -> None:
-    with Cache([server.url]) as cache:
-        (pool,) = cache._core.transport.ends  # noqa: SLF001 - what is tested lies behind it
-        assert isinstance(pool, Pool)
-        before = pool.epoch
-        pool.drop()
-        cache.set("k", 1)
-        pool.drop(before)
-        assert len(pool.quick) == 1
-
-
-def test_a_node_that_fails_twice_is_in_one_outage(caplog: pytest.LogCaptureFixture) -> None:
-    node = Node("memcached://127.0.0.1:1")
-    watched: list[Outage] = []
-    pool = Pool(node, 1, lambda _pool, outage: watched.append(outage))
-    for reason in ("first", "second"):
-        pool.fail(TimedOut(node, reason))
-    assert [outage.reason for outage in watched] == ["first"]
-    assert len(caplog.messages) == 1
-
-
-@pytest.mark.parametrize(
-    ("waited", "state"),
-    [(0.05, State.UP), (0.2, State.SUSPECT), (0.45, State.SUSPECT), (0.6, State.DOWN)],
-)
-def test_a_node_is_as_late_as_it_was_waited_for(waited: float, state: State) -> None:
-    node = Node("memcached://127.0.0.1:1")
-    pool = Pool(node, 1, lambda _pool, _outage: None)
-    for _ in range(2):
-        pool.be_late(TimedOut(node, "a part of the timeout"), waited)
-    assert pool.health.state is state
-    pool.be_late(TimedOut(node, "a part of the timeout"), waited)
-    assert (pool.health.state is State.DOWN) == (state is not State.UP)
