@@ -57,7 +57,7 @@ Token: TypeAlias = int | bytes
 TOO_LARGE: Final = "too large"
 """What memcached says of a value beyond its limit, among other words."""
 _TOO_LARGE_FOR_REDIS = "invalid bulk length"
-_FAREWELLS = ("ERR max number of clients", "DENIED ", "ERROR Too many open connections")
+_FAREWELLS = ("ERR max number of clients", "ERROR Too many open connections")
 
 
 class Condition(NamedTuple):

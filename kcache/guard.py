@@ -1,10 +1,11 @@
 """The guard: no node is used in a namespace before it was told what it missed.
 
-Three things make a node unfit. It may have been started again from a snapshot, which only its first
-connection tells (`versions.owing` asks it). A call of this process may have been lost on the way:
-the records that it wanted to renew, or whose entries it wanted to change, are in arrears. Or
-another process could not reach the node, and left a debt on others: whoever uses namespaces looks
-for these when it begins, when a node comes back, and now and then.
+Four things make a node unfit. It may have been started again from a snapshot, which only its first
+connection tells (`versions.owing` asks it); or its identity has changed while it ran. A call of
+this process may have been lost on the way: the records that it wanted to renew, or whose entries it
+wanted to change, are in arrears. Or another process could not reach the node, and left a debt on
+others: whoever uses namespaces looks for these when it begins, when a node comes back, and now and
+then.
 """
 
 from __future__ import annotations
@@ -179,7 +180,9 @@ class Guard:
             up = [i for i, pool in self._pools.items() if pool.health.state is not State.DOWN]
             owed: dict[int, tuple[bytes, ...]] = {i: () for i in up if i not in self.unsure}
             for index, error in self._made_ready(owed, self.transport).items():
-                if error is not None and not isinstance(error, NodeUnavailable):
+                if error is None:
+                    self._recognize(index)
+                elif not isinstance(error, NodeUnavailable):
                     # It may have missed something, and cannot be told.
                     self.unsure.add(index)
         finally:
@@ -195,14 +198,14 @@ class Guard:
         """Nodes have not been told of an invalidation: they, and others, are told later."""
         for failure in failures:
             if isinstance(failure, NewerEpoch):
+                self._pool_of[failure.node].report(failure)
                 self._pool_of[failure.node].complain(failure)
         # A node of a newer ring has been told; there are others that are not known here.
         by_node = {each.node: each for each in failures if not isinstance(each, NewerEpoch)}
         missed = [index for index, pool in self._pools.items() if pool.node in by_node]
         refused = set()
         for index in missed:
-            failure = by_node[self._pools[index].node]
-            if isinstance(failure, NodeRefused):
+            if self._is_refusal(index, by_node[self._pools[index].node]):
                 refused.add(index)
                 self._refuse(index, record)
             else:
@@ -214,6 +217,12 @@ class Guard:
             # What is in arrears by now pays for these debts; what was refused is not.
             if index not in refused:
                 self._own[index].extend(ids)
+
+    def _is_refusal(self, index: int, failure: NodeError) -> bool:
+        """Whether a node answers, and has not done what it was told, or was not told at all."""
+        if isinstance(failure, NodeRefused):
+            return True
+        return type(failure) is NodeUnavailable and self._pools[index].refusal() is None
 
     def _refuse(self, index: int, record: bytes) -> None:
         """A node answers, and does not renew a record: it is no use in namespaces until it does.
@@ -243,6 +252,7 @@ class Guard:
                 self.unsure.add(index)
                 for record in owed[index]:
                     self._refuse(index, record)
+                pool.report(error)
                 pool.complain(error)
             elif error is not None:
                 return False
@@ -250,7 +260,7 @@ class Guard:
                 with suppress(ValueError):
                     self._own[index].remove(debt)
             pool.arrears.settled()
-            if error is None and not self._behind[index]:
+            if error is None:
                 self._is_ready(index, {})
             if not pool.arrears:
                 return True
@@ -266,7 +276,8 @@ class Guard:
         return run(flow, transport)
 
     def _is_ready(self, index: int, renewed: Mapping[bytes, object]) -> None:
-        self._pools[index].identity = self.known.identities[index]
+        """A node was told what it missed; use it, unless it has refused something since."""
+        self._recognize(index)
         behind = self._behind[index]
         for record, refusal in renewed.items():
             # It may have been refused again meanwhile.
@@ -274,6 +285,19 @@ class Guard:
                 del behind[record]
         if not behind:
             self.unsure.discard(index)
+        if behind:
+            # Another thread may have put it there between the two.
+            self.unsure.add(index)
+
+    def _recognize(self, index: int) -> None:
+        """From now on each new connection must lead to the server that was asked last.
+
+        Those that were opened before may lead to another one.
+        """
+        pool, identity = self._pools[index], self.known.identities[index]
+        if pool.identity != identity:
+            pool.identity = identity
+            pool.drop()
 
 
 class Guarded:

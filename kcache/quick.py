@@ -103,7 +103,7 @@ class NamespaceQuick(Quick):
         self._records = path.records
         self._known = guarded.guard.known
         self._guarded, guard = guarded, guarded.guard
-        self._new = self._known.unsure
+        self._unsure = self._known.unsure
         # In-process nodes, and one by itself, have no debts to be looked for.
         self._guard = guard if guard.due < inf else None
         # By node, from its first use on; what was found there last, and the tokens in it.
@@ -117,7 +117,7 @@ class NamespaceQuick(Quick):
         if guard is not None and monotonic() >= guard.due and not guard.look_soon():
             return UNDONE
         beside = self._besides.get(index)
-        if beside is None or index in self._new:
+        if beside is None or index in self._unsure:
             beside = self._open(index)
         answer = beside.read(place.key)
         if answer is UNDONE:
@@ -154,7 +154,7 @@ class NamespaceQuick(Quick):
         return self._flows.set_again(index, place, value, ttl, item=item, tokens=seen)
 
     def _open(self, index: int) -> Beside:
-        if index in self._new:
+        if index in self._unsure:
             # The flow has it looked at first.
             return _UNREADY
         return self._besides.setdefault(index, beside_on(self._ends[index], self._records))

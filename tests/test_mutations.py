@@ -158,8 +158,8 @@ MISSED_MUTATIONS = [
     Mutation(
         "a new connection leads to the server that is known",
         "net/exchange.py",
-        "isinstance(check.pool, Trial) and is_right:",
-        "isinstance(check.pool, Trial):",
+        "if connection is not None and is_right:",
+        "if connection is not None:",
         f"{MISSED}::test_a_snapshot_brings_nothing_back[False]",
     ),
     Mutation(
@@ -889,6 +889,13 @@ MUTATIONS = [
         f"{FAULTS}/test_pool.py -k never_rests",
     ),
     Mutation(
+        "clocks do not matter for what has a ttl and no more",
+        "fills.py",
+        "if ttl is None or not policy.is_dated:",
+        "if ttl is None:",
+        "tests/namespaces/test_clocks.py",
+    ),
+    Mutation(
         "an outage is one line",
         "net/pool.py",
         "        if current is outage:\n",
@@ -898,9 +905,23 @@ MUTATIONS = [
     Mutation(
         "what has come while the process was held up is taken",
         "net/exchange.py",
-        "        self._look_again(openings)\n",
+        "            self._go_round(None)\n",
         "",
         f"{HELD_UP}::test_what_has_come_meanwhile_is_taken",
+    ),
+    Mutation(
+        "who was held up says less of a node",
+        "net/leg.py",
+        "waited = min(waited, timeout / 2)",
+        "pass",
+        f"{FAULTS}/test_pool.py -k held_up",
+    ),
+    Mutation(
+        "what could not be sent is not sent too late",
+        "net/exchange.py",
+        "if connection is not None and monotonic() >= self._deadline:",
+        "if False:",
+        f"{HELD_UP}::test_a_node_that_was_not_asked_in_time_is_not_late",
     ),
     Mutation(
         "so it is on the direct path",
@@ -912,16 +933,38 @@ MUTATIONS = [
     Mutation(
         "the time to open a connection is not one that the node was asked in",
         "net/leg.py",
-        "        self.connection = connection\n        self._begun = monotonic()\n\n    def sent",
-        "        self.connection = connection\n\n    def sent",
-        f"{HELD_UP}::test_a_node_that_was_not_asked_in_time_is_not_late",
+        "        self._epoch = connection.epoch\n        self._begun = monotonic()\n",
+        "        self._epoch = connection.epoch\n",
+        f"{FAULTS}/test_pool.py -k asked_since",
     ),
     Mutation(
-        "next to no time says nothing about a node",
-        "net/pool.py",
-        "if waited < self.timeout * _NOTHING or (",
-        "if (",
-        f"{FAULTS}/test_pool.py::test_a_node_is_as_late_as_it_was_waited_for",
+        "what a leg says is of the time when it was made",
+        "net/leg.py",
+        "self.pool.be_late(error, waited, self._epoch)",
+        "self.pool.be_late(error, waited)",
+        f"{FAULTS}/test_pool.py -k waits_since_then",
+    ),
+    Mutation(
+        "who was not asked where it leads is not used in namespaces",
+        "guard.py",
+        "            pool.drop()\n",
+        "",
+        f"{FAULTS}/test_unfit.py -k not_asked_where",
+    ),
+    Mutation(
+        "what was not said to a node is none of its outages",
+        "guard.py",
+        "return type(failure) is NodeUnavailable and self._pools[index].refusal() is None",
+        "return False",
+        f"{MISSED} -k says_so_once",
+    ),
+    Mutation(
+        "a node that was told knows which server it is, whatever it refused",
+        "guard.py",
+        "            if error is None:\n                self._is_ready(index, {})",
+        "            if error is None and not self._behind[index]:\n"
+        "                self._is_ready(index, {})",
+        f"{FAULTS}/test_unfit.py -k started_again_after",
     ),
     Mutation(
         "a server that has no room for a connection is not dead",

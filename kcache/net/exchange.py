@@ -61,6 +61,8 @@ class _Exchange:
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
+        # Whether this process, and no node, was late.
+        self._is_held_up = False
         self._watched: dict[int, Leg] = {}
         # Whose connection leads to the server that is known; by what asks it.
         self._checked: dict[Leg, Leg] = {}
@@ -71,12 +73,14 @@ class _Exchange:
         for leg in legs:
             if leg.connection is None and not leg.has_ended:
                 try:
-                    leg.connection = leg.pool.take(fresh=not leg.talk.is_harmless)
+                    connection = leg.pool.take(fresh=not leg.talk.is_harmless)
                 except NodeUnavailable as error:
                     leg.fail(error)
+                    continue
+                if connection is None:
+                    missing.append(leg)
                 else:
-                    if leg.connection is None:
-                        missing.append(leg)
+                    leg.use(connection)
         if len(legs) == 1 and not missing:
             # Costs less than to watch it.
             legs[0].push()
@@ -91,24 +95,26 @@ class _Exchange:
         openings = Openings(missing, self._deadline) if missing else None
         for leg in others:
             self._go_on(leg)
+        self._go_round(openings)
+        self._is_held_up = monotonic() > self._deadline + _GRACE
+        if self._is_held_up:
+            # What has come meanwhile has come in time.
+            self._deadline = monotonic() + _GRACE
+            self._go_round(None)
+        for leg in list(self._watched.values()):
+            leg.time_out(is_held_up=self._is_held_up)
+            self._end_check(leg)
+        if openings:
+            self._take(openings, _GRACE)
+            openings.end(is_held_up=self._is_held_up)
+
+    def _go_round(self, openings: Openings | None) -> None:
+        """Serve what is watched, and take what is opened, as long as there is time."""
         while (openings or self._watched) and (left := self._deadline - monotonic()) > 0:
             if openings:
                 self._take(openings, 0 if self._watched else left)
             # A descriptor that tells of openings could be lost to a signal's handler.
             self._wait(_SLICE if openings else inf)
-        self._look_again(openings)
-        for leg in list(self._watched.values()):
-            leg.time_out()
-            self._end_check(leg)
-        if openings is not None:
-            openings.end()
-
-    def _look_again(self, openings: Openings | None) -> None:
-        """Take what has come while this process was held up itself: it has come in time."""
-        self._deadline = monotonic() + _GRACE
-        if openings:
-            self._take(openings, _GRACE)
-        self._wait(0)
 
     def _wait(self, most: float) -> None:
         """Wait for what is watched, for so many seconds at most, and serve it."""
@@ -120,6 +126,9 @@ class _Exchange:
     def _take(self, openings: Openings, seconds: float) -> None:
         for leg in openings.take(seconds):
             connection = leg.connection
+            if connection is not None and monotonic() >= self._deadline:
+                leg.give_up()
+                continue
             # Who has no identity, such as a node that begins empty each time, is asked for none.
             if connection is not None and isinstance(leg.pool, Pool) and leg.pool.identity:
                 trial = Trial(leg.pool, connection, leg.pool.timeout)
@@ -161,14 +170,14 @@ class _Exchange:
         if leg is None:
             return
         pool, outcome = leg.pool, check.outcome
-        wanted = pool.identity if isinstance(pool, Pool) else None
-        # Meanwhile it may be that nobody wants to know.
-        is_right = isinstance(outcome, list) if wanted is None else outcome == [wanted]
-        if isinstance(check.pool, Trial) and is_right:
-            leg.use(check.pool.release())
+        connection = check.pool.release() if isinstance(check.pool, Trial) else None
+        # If nobody wants to know any more, it is looked at anew; then this is too old.
+        is_right = isinstance(pool, Pool) and outcome == [pool.identity]
+        if connection is not None and is_right:
+            leg.use(connection)
             self._go_on(leg)
         elif isinstance(outcome, TimedOut):
-            leg.time_out()
+            leg.time_out(is_held_up=self._is_held_up)
         else:
             error = outcome
             if not isinstance(error, NodeError):
@@ -177,4 +186,4 @@ class _Exchange:
             if isinstance(error, NodeRefused):
                 pool.complain(error)
             else:
-                pool.fail(error)
+                pool.fail(error, leg.epoch)

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from time import monotonic
 
 from kcache.command import Refused, Reply
-from kcache.errors import ConnectFailed, NodeError, NodeRefused, ProtocolError, TimedOut
+from kcache.errors import (
+    ConnectFailed,
+    NodeError,
+    NodeRefused,
+    NodeUnavailable,
+    ProtocolError,
+    TimedOut,
+)
 from kcache.flow import LARGE
 from kcache.interruption import is_of_handler
 from kcache.net.connection import WOULD_BLOCK, Connection
@@ -42,6 +49,7 @@ class Leg:
 
     __slots__ = (
         "_begun",
+        "_epoch",
         "_first_words",
         "_outcome",
         "_unsent",
@@ -56,9 +64,12 @@ class Leg:
     ) -> None:
         self.pool = pool
         self.talk = talk
-        self.connection = connection
         self.may_repeat = False
+        self.connection: Connection | None = None
+        self._epoch = pool.epoch
         self._begun = monotonic()
+        if connection is not None:
+            self.use(connection)
         self._first_words = b""
         self._outcome: list[Reply] | NodeError | None = None
         self._unsent: memoryview | None = memoryview(talk.request)
@@ -84,9 +95,15 @@ class Leg:
         """Whether all of the request has gone."""
         return self._unsent is None
 
-    def use(self, connection: Connection | None) -> None:
-        """Talk over a connection that was opened. The node has not been asked before."""
+    @property
+    def epoch(self) -> object:
+        """Of the pool, when its connection was opened, or else when the leg was made."""
+        return self._epoch
+
+    def use(self, connection: Connection) -> None:
+        """Talk over a connection. The node has been asked nothing yet."""
         self.connection = connection
+        self._epoch = connection.epoch
         self._begun = monotonic()
 
     def sent(self, at: float) -> None:
@@ -198,16 +215,26 @@ class Leg:
                 self.pool.complain(refusal)
         return may_end
 
-    def time_out(self) -> None:
-        """End it: there is no more time."""
+    def time_out(self, *, is_held_up: bool = False) -> None:
+        """End it: there is no more time.
+
+        Args:
+            is_held_up: whether this process had none itself. Then it is a short wait at most.
+        """
         node, timeout = self.pool.node, self.pool.timeout
+        waited = monotonic() - self._begun
+        if is_held_up:
+            waited = min(waited, timeout / 2)
         is_open = self.connection is not None
-        epoch = None if self.connection is None else self.connection.epoch
         error = TimedOut(
             node, f"no answer within {timeout:.3g} s" if is_open else too_late(node, timeout)
         )
         self.fail(error)
-        self.pool.be_late(error, monotonic() - self._begun, epoch)
+        self.pool.be_late(error, waited, self._epoch)
+
+    def give_up(self) -> None:
+        """End it, with a connection on which there was no time to ask anything."""
+        self.fail(NodeUnavailable(self.pool.node, too_late(self.pool.node, self.pool.timeout)))
 
     def lose(self, error: OSError | None) -> None:
         """End it: the connection broke.
@@ -233,14 +260,13 @@ class Leg:
         # A node that takes no value so large may end the connection instead of saying so.
         says_nothing = is_old or len(self.talk.request) > LARGE
         node = self.pool.node
-        epoch = None if connection is None else connection.epoch
         failure = ConnectFailed(node, lost(error, node, is_new=not is_old))
         self.fail(failure)
         if says_nothing:
-            self.pool.drop(epoch)
+            self.pool.drop(self._epoch)
             self.may_repeat = is_old and self.talk.is_harmless
         else:
-            self.pool.fail(failure, epoch)
+            self.pool.fail(failure, self._epoch)
 
     def fail(self, error: NodeError) -> None:
         """End it, and close the connection."""

@@ -30,9 +30,6 @@ MAX_IDLE = 128
 _COMPLAINT_INTERVAL = 60.0
 """Seconds."""
 
-_NOTHING = 0.1
-"""Of a timeout: what is no time at all to wait for a node."""
-
 _REST, _REST_INTERVAL = 0.0001, 0.005
 """Seconds."""
 
@@ -228,9 +225,9 @@ class Pool:
         """The node has not answered in a time.
 
         It has failed, unless the time was short: what was left of that of a call of many steps,
-        of which others took the most, says little about the node; and next to none says nothing.
+        of which others took the most, says little about the node.
         """
-        if waited < self.timeout * _NOTHING or (epoch is not None and epoch is not self.epoch):
+        if epoch is not None and epoch is not self.epoch:
             return
         if waited > self.timeout / 2:
             self.fail(error)

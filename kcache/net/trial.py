@@ -29,6 +29,7 @@ class Trial:
         self.node = pool.node
         self.timeout = timeout
         self.pool = pool
+        self.epoch = pool.epoch
         self._idle = [connection]
 
     def take(self, *, fresh: bool) -> Connection:

@@ -43,7 +43,7 @@ def is_turned_away(connection: socket.socket) -> bool:
     return b"many open" in (said := connection.recv(100)) or b"max number" in said
 
 
-@pytest.mark.parametrize("place", ["plain", "namespace", "many"])
+@pytest.mark.parametrize("place", ["plain", "namespace", "many", "invalidate"])
 @pytest.mark.parametrize("kind", ["redis", "memcached"])
 def test_it_is_asked_again_at_once(kind: str, place: str, caplog: pytest.LogCaptureFixture) -> None:
     with full(kind) as (server, others), Cache([server.url], debt_interval=60) as cache:
@@ -53,6 +53,8 @@ def test_it_is_asked_again_at_once(kind: str, place: str, caplog: pytest.LogCapt
         for _ in range(3):
             if place == "many":
                 assert shop.get_many(["k", "other"]) == {}
+            if place == "invalidate":
+                assert not cache.namespace("shop").invalidate().complete
             assert shop.get("k") is None
             assert not shop.set("k", 2)
         refusals = [each.error for each in events if isinstance(each, NodeFailed)]
@@ -61,8 +63,10 @@ def test_it_is_asked_again_at_once(kind: str, place: str, caplog: pytest.LogCapt
         assert not [each for each in events if isinstance(each, NodeDown)]
         assert len(caplog.messages) == 1
         others.close()
-        assert comes_true(lambda: shop.get("k") == 1)
+        if place != "invalidate":
+            assert comes_true(lambda: shop.get("k") == 1)
         assert comes_true(lambda: shop.set("k", 2))
+        assert shop.get("k") == 2
 
 
 def test_nor_is_one_that_was_known_before(caplog: pytest.LogCaptureFixture) -> None:

@@ -30,11 +30,12 @@ def transport_of(cache: Cache) -> Transport:
     return cache._core.transport  # noqa: SLF001 - what is tested lies behind it
 
 
+@pytest.mark.parametrize("namespace", [None, "shop"])
 @pytest.mark.parametrize("kind", [Interrupted, Stopped, ValueError, TimeoutError, KeyError])
 def test_whatever_a_handler_raises_comes_out_and_leaves_nothing_wrong(
-    server: Server, kind: type[BaseException]
+    server: Server, kind: type[BaseException], namespace: str | None
 ) -> None:
-    with Cache([server.url], timeout=5) as cache:
+    with Cache([server.url], timeout=5, namespace=namespace) as cache:
         cache.set_many(EXPECTED)
         tally = by_signals(cache.get, ROUNDS, kind, SEED)
         assert not tally.faults, f"seed {SEED}: {tally}"
@@ -81,11 +82,12 @@ def test_gevent_timeouts_leave_nothing_wrong(server: Server) -> None:
     assert "Warning" not in done.stderr
 
 
+@pytest.mark.parametrize("namespace", [None, "shop"])
 @pytest.mark.parametrize("kind", [Interrupted, KeyboardInterrupt])
 def test_an_exception_in_one_thread_is_none_in_others(
-    server: Server, kind: type[BaseException]
+    server: Server, kind: type[BaseException], namespace: str | None
 ) -> None:
-    with Cache([server.url], timeout=5) as cache:
+    with Cache([server.url], timeout=5, namespace=namespace) as cache:
         cache.set_many(EXPECTED)
         tally = in_threads(cache.get, 150, kind, SEED)
         assert not tally.faults, f"seed {SEED}: {tally}"

@@ -14,6 +14,10 @@ from tests.faults.interruptions import Interrupted, Stopped
 from tests.faults.points import OPERATIONS, Operation, at_every_point
 from tests.faults.tally import comes_true, connections_to
 
+_ON_KEYS = [
+    each for each in OPERATIONS if "namespace" not in each.name and each.name != "invalidate"
+]
+
 
 @pytest.mark.parametrize("kind", [Stopped, ValueError])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
@@ -21,15 +25,26 @@ def test_an_exception_at_any_point_leaves_nothing_wrong_on_servers(
     server: Server, operation: Operation, kind: type[BaseException]
 ) -> None:
     with Cache([server.url], timeout=5) as cache:
-        operation.call(cache)
-        threads = threading.active_count()
-        tally = at_every_point(cache, operation, kind)
-        assert tally.rounds > 10
-        assert not tally.faults, f"{tally}"
-        # One or two are idle.
-        assert comes_true(lambda: len(connections_to(server.port)) <= 2)
-        assert comes_true(lambda: threading.active_count() <= threads), threading.enumerate()
+        _check(cache, server, operation, kind)
     assert comes_true(lambda: connections_to(server.port) == []), connections_to(server.port)
+
+
+@pytest.mark.parametrize("operation", _ON_KEYS, ids=lambda operation: operation.name)
+def test_nor_does_one_in_a_namespace(server: Server, operation: Operation) -> None:
+    with Cache([server.url], timeout=5, namespace="shop") as cache:
+        _check(cache, server, operation, Stopped)
+    assert comes_true(lambda: connections_to(server.port) == []), connections_to(server.port)
+
+
+def _check(cache: Cache, server: Server, operation: Operation, kind: type[BaseException]) -> None:
+    operation.call(cache)
+    threads = threading.active_count()
+    tally = at_every_point(cache, operation, kind)
+    assert tally.rounds > 10
+    assert not tally.faults, f"{tally}"
+    # One or two are idle.
+    assert comes_true(lambda: len(connections_to(server.port)) <= 2)
+    assert comes_true(lambda: threading.active_count() <= threads), threading.enumerate()
 
 
 @pytest.mark.parametrize("kind", [Interrupted, Stopped])

@@ -15,6 +15,7 @@ from weakref import ref
 import pytest
 
 from kcache import Cache
+from kcache.net.pool import Pool
 from tests.faults.nodes import fleet
 from tests.faults.proxy import HOLD, proxy
 from tests.faults.tally import EXPECTED, comes_true
@@ -258,8 +259,9 @@ def test_what_was_refused_is_not_paid_by_what_was_missed_later() -> None:
             assert shop.get(key) is None
 
 
+@pytest.mark.parametrize("is_missed", [False, True])
 def test_a_node_that_is_started_again_after_it_refused_is_one_outage(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, *, is_missed: bool
 ) -> None:
     with redis() as server, Cache([server.url], timeout=2) as cache:
         shop = cache.namespace("shop")
@@ -268,6 +270,8 @@ def test_a_node_that_is_started_again_after_it_refused_is_one_outage(
         assert not shop.invalidate().complete
         kill(server)
         caplog.clear()
+        if is_missed:
+            assert not shop.invalidate().complete
         with redis(port=server.port):
             assert comes_true(lambda: cache.set("plain", 1))
             # Each has a connection of its own.
@@ -285,3 +289,17 @@ def test_a_node_that_is_started_again_after_it_refused_is_one_outage(
                 thread.join()
             assert done == [True] * 800
         assert len([each for each in caplog.messages if "left alone" in each]) == 1
+
+
+def test_connections_that_were_not_asked_where_they_lead_are_not_used_in_namespaces() -> None:
+    with redis() as server, Cache([server.url]) as cache:
+        assert cache.set("plain", 1)
+        (pool,) = cache._core.transport.ends  # noqa: SLF001 - what is tested lies behind it
+        assert isinstance(pool, Pool)
+        (unasked,) = pool.quick
+        assert cache.namespace("shop").set("k", 1)
+        assert unasked.fd < 0
+        (asked,) = pool.quick
+        assert cache.namespace("shop").get("k") == 1
+        assert cache.get("plain") == 1
+        assert list(pool.quick) == [asked]
