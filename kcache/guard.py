@@ -297,7 +297,9 @@ class Guard:
         pool, identity = self._pools[index], self.known.identities[index]
         if pool.identity != identity:
             pool.identity = identity
-            pool.drop()
+            # One without an identity, such as a memcached, brings nothing back.
+            if identity:
+                pool.drop()
 
 
 class Guarded:

@@ -947,8 +947,8 @@ MUTATIONS = [
     Mutation(
         "who was not asked where it leads is not used in namespaces",
         "guard.py",
-        "            pool.drop()\n",
-        "",
+        "            if identity:\n",
+        "            if False:\n",
         f"{FAULTS}/test_unfit.py -k not_asked_where",
     ),
     Mutation(
