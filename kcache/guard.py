@@ -205,7 +205,8 @@ class Guard:
         missed = [index for index, pool in self._pools.items() if pool.node in by_node]
         refused = set()
         for index in missed:
-            if self._is_refusal(index, by_node[self._pools[index].node]):
+            failure = by_node[self._pools[index].node]
+            if self._is_refusal(index, failure):
                 refused.add(index)
                 self._refuse(index, record)
             else:

@@ -906,7 +906,7 @@ MUTATIONS = [
         "what has come while the process was held up is taken",
         "net/exchange.py",
         "            self._go_round(None)\n",
-        "",
+        "            pass\n",
         f"{HELD_UP}::test_what_has_come_meanwhile_is_taken",
     ),
     Mutation(
@@ -917,9 +917,16 @@ MUTATIONS = [
         f"{FAULTS}/test_pool.py -k held_up",
     ),
     Mutation(
+        "what begins too late is not said at all",
+        "net/exchange.py",
+        "is_over = monotonic() >= self._over",
+        "is_over = False",
+        f"{HELD_UP}::test_what_begins_too_late_is_not_said",
+    ),
+    Mutation(
         "what could not be sent is not sent too late",
         "net/exchange.py",
-        "if connection is not None and monotonic() >= self._deadline:",
+        "if connection is not None and monotonic() >= self._over:",
         "if False:",
         f"{HELD_UP}::test_a_node_that_was_not_asked_in_time_is_not_late",
     ),

@@ -24,7 +24,7 @@ from kcache.net.trial import Trial
 
 __all__ = ["carry"]
 
-_PROMPT = 0.01
+_PROMPT = 0.005
 """Seconds of its time that a call may have used up where a wait of a whole timeout may begin."""
 _GRACE = 0.01
 """Seconds for a last look. A library that opens a connection may say itself that it is too late."""
@@ -42,14 +42,14 @@ def carry(legs: Mapping[int, Leg], deadline: float) -> dict[int, list[Reply] | N
     try:
         _Exchange(deadline).bring(list(current.values()))
         repeated = {index: leg.again() for index, leg in current.items() if leg.may_repeat}
-        if repeated:
+        if repeated and monotonic() < deadline:
             current |= repeated
             _Exchange(deadline).open(list(repeated.values()))
+        return {index: leg.outcome for index, leg in current.items()}
     except BaseException:
         for leg in current.values():
             leg.abandon()
         raise
-    return {index: leg.outcome for index, leg in current.items()}
 
 
 class _Exchange:
@@ -60,7 +60,8 @@ class _Exchange:
     """
 
     def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
+        # From then on nothing new is sent; but what has come is taken for a moment longer.
+        self._over = self._deadline = deadline
         # Whether this process, and no node, was late.
         self._is_held_up = False
         self._watched: dict[int, Leg] = {}
@@ -70,7 +71,10 @@ class _Exchange:
     def bring(self, legs: Sequence[Leg]) -> None:
         """Bring legs to their end, over idle connections if there are any."""
         missing: list[Leg] = []
+        is_over = monotonic() >= self._over
         for leg in legs:
+            if is_over and not leg.is_sent and not leg.has_ended:
+                leg.give_up()
             if leg.connection is None and not leg.has_ended:
                 try:
                     connection = leg.pool.take(fresh=not leg.talk.is_harmless)
@@ -96,17 +100,23 @@ class _Exchange:
         for leg in others:
             self._go_on(leg)
         self._go_round(openings)
-        self._is_held_up = monotonic() > self._deadline + _GRACE
-        if self._is_held_up:
-            # What has come meanwhile has come in time.
-            self._deadline = monotonic() + _GRACE
-            self._go_round(None)
+        self._look_again()
         for leg in list(self._watched.values()):
             leg.time_out(is_held_up=self._is_held_up)
             self._end_check(leg)
         if openings:
             self._take(openings, _GRACE)
             openings.end(is_held_up=self._is_held_up)
+
+    def _look_again(self) -> None:
+        """Take what has come in the last moment, or while this process was held up itself."""
+        now = monotonic()
+        self._is_held_up = now > self._over + _GRACE
+        self._deadline = now + _GRACE
+        if self._is_held_up:
+            self._go_round(None)
+        else:
+            self._wait(0)
 
     def _go_round(self, openings: Openings | None) -> None:
         """Serve what is watched, and take what is opened, as long as there is time."""
@@ -126,7 +136,7 @@ class _Exchange:
     def _take(self, openings: Openings, seconds: float) -> None:
         for leg in openings.take(seconds):
             connection = leg.connection
-            if connection is not None and monotonic() >= self._deadline:
+            if connection is not None and monotonic() >= self._over:
                 leg.give_up()
                 continue
             # Who has no identity, such as a node that begins empty each time, is asked for none.
@@ -172,10 +182,14 @@ class _Exchange:
         pool, outcome = leg.pool, check.outcome
         connection = check.pool.release() if isinstance(check.pool, Trial) else None
         # If nobody wants to know any more, it is looked at anew; then this is too old.
-        is_right = isinstance(pool, Pool) and outcome == [pool.identity]
+        wanted = pool.identity if isinstance(pool, Pool) else None
+        is_right = bool(wanted) and outcome == [wanted]
         if connection is not None and is_right:
             leg.use(connection)
-            self._go_on(leg)
+            if monotonic() >= self._over:
+                leg.give_up()
+            else:
+                self._go_on(leg)
         elif isinstance(outcome, TimedOut):
             leg.time_out(is_held_up=self._is_held_up)
         else:
@@ -185,5 +199,5 @@ class _Exchange:
             leg.fail(error)
             if isinstance(error, NodeRefused):
                 pool.complain(error)
-            else:
+            elif wanted:
                 pool.fail(error, leg.epoch)

@@ -233,8 +233,9 @@ class Leg:
         self.pool.be_late(error, waited, self._epoch)
 
     def give_up(self) -> None:
-        """End it, with a connection on which there was no time to ask anything."""
-        self.fail(NodeUnavailable(self.pool.node, too_late(self.pool.node, self.pool.timeout)))
+        """End it: there is no time to ask anything."""
+        left = f"no time was left of {self.pool.timeout:.3g} s"
+        self.fail(NodeUnavailable(self.pool.node, left))
 
     def lose(self, error: OSError | None) -> None:
         """End it: the connection broke.

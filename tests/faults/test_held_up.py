@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from types import FrameType
 
 import pytest
 
 from kcache import Cache
+from kcache.command import Delete
+from kcache.errors import NodeUnavailable
 from kcache.events import NodeDown
 from tests.faults.nodes import Server, fleet
-from tests.faults.proxy import Rule, proxy
+from tests.faults.proxy import HOLD, Rule, proxy
 from tests.faults.tally import EXPECTED
 from tests.servers import Redis, redis
 
@@ -42,9 +45,14 @@ def _slow(servers: Sequence[Server], user: str = "") -> Iterator[tuple[Cache, li
 
 
 @contextmanager
-def _held_up(seconds: float) -> Iterator[None]:
+def _held_up(seconds: float, meanwhile: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Do nothing at all for so long, soon, as a machine without time for this process does."""
-    former = signal.signal(signal.SIGALRM, lambda *_: time.sleep(seconds))
+
+    def hold_up(_number: int, _frame: FrameType | None) -> None:
+        meanwhile()
+        time.sleep(seconds)
+
+    former = signal.signal(signal.SIGALRM, hold_up)
     signal.setitimer(signal.ITIMER_REAL, _SOON)
     try:
         yield
@@ -82,3 +90,32 @@ def test_a_node_that_was_not_asked_in_time_is_not_late() -> None:
                     assert set(shop.set_many(EXPECTED)) == EXPECTED.keys()
         assert outages == []
         assert cache.get_many(EXPECTED) == EXPECTED
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_cannot_be_said_again_in_time_is_a_miss(server: Server, *, many: bool) -> None:
+    with (
+        proxy(server.address) as between,
+        Cache([f"{server.url.partition(':')[0]}://127.0.0.1:{between.port}"], timeout=0.3) as cache,
+    ):
+        assert cache.set("k", 1)
+        between.switch(replies=HOLD)
+
+        def lose() -> None:
+            # The connection ends, and then all the time is over.
+            between.reset()
+            between.switch()
+
+        with _held_up(2 * _TIMEOUT, lose):
+            assert (cache.get_many(["k", "l"]) or None if many else cache.get("k")) is None
+        assert cache.get("k") == 1
+
+
+def test_what_begins_too_late_is_not_said(server: Server) -> None:
+    with Cache([server.url]) as cache:
+        assert cache.set("k", 1)
+        transport = cache._core.transport  # noqa: SLF001 - what is tested lies behind it
+        for _ in range(5):
+            answers = transport.exchange({0: [Delete((b"k",))]}, time.monotonic() - 1)
+            assert type(answers[0]) is NodeUnavailable
+        assert cache.get("k") == 1
