@@ -71,16 +71,16 @@ class Openings:
             seconds = 0
             yield leg
 
-    def end(self, *, is_held_up: bool) -> None:
+    def end(self, *, late: float) -> None:
         """End the legs for which nothing has come.
 
         Args:
-            is_held_up: whether this process had no time itself.
+            late: seconds by which this process was late itself.
         """
         while self._waiting:
             _, leg = self._waiting.popitem()
             if self._process == os.getpid():
-                leg.time_out(is_held_up=is_held_up)
+                leg.time_out(late=late)
             else:
                 # A signal's handler has forked: the threads are the parent's.
                 leg.fail(ConnectFailed(leg.pool.node, "the process was forked meanwhile"))

@@ -62,8 +62,8 @@ class _Exchange:
     def __init__(self, deadline: float) -> None:
         # From then on nothing new is sent; but what has come is taken for a moment longer.
         self._over = self._deadline = deadline
-        # Whether this process, and no node, was late.
-        self._is_held_up = False
+        # Seconds by which this process, and no node, was late.
+        self._late = 0.0
         self._watched: dict[int, Leg] = {}
         # Whose connection leads to the server that is known; by what asks it.
         self._checked: dict[Leg, Leg] = {}
@@ -102,18 +102,18 @@ class _Exchange:
         self._go_round(openings)
         self._look_again()
         for leg in list(self._watched.values()):
-            leg.time_out(is_held_up=self._is_held_up)
+            leg.time_out(late=self._late)
             self._end_check(leg)
         if openings:
             self._take(openings, _GRACE)
-            openings.end(is_held_up=self._is_held_up)
+            openings.end(late=self._late)
 
     def _look_again(self) -> None:
         """Take what has come in the last moment, or while this process was held up itself."""
         now = monotonic()
-        self._is_held_up = now > self._over + _GRACE
+        self._late = now - self._over
         self._deadline = now + _GRACE
-        if self._is_held_up:
+        if self._late > _GRACE:
             self._go_round(None)
         else:
             self._wait(0)
@@ -191,7 +191,7 @@ class _Exchange:
             else:
                 self._go_on(leg)
         elif isinstance(outcome, TimedOut):
-            leg.time_out(is_held_up=self._is_held_up)
+            leg.time_out(late=self._late)
         else:
             error = outcome
             if not isinstance(error, NodeError):

@@ -28,6 +28,8 @@ __all__ = ["CHUNK", "Leg"]
 CHUNK = 1 << 16
 """Bytes that are received at once, at least."""
 _LARGE_CHUNK = 1 << 20
+_MUCH = 0.25
+"""Of a timeout."""
 _PAIR = 2
 """A key, and what was said of it."""
 
@@ -215,15 +217,16 @@ class Leg:
                 self.pool.complain(refusal)
         return may_end
 
-    def time_out(self, *, is_held_up: bool = False) -> None:
+    def time_out(self, *, late: float = 0.0) -> None:
         """End it: there is no more time.
 
         Args:
-            is_held_up: whether this process had none itself. Then it is a short wait at most.
+            late: seconds by which this process was late itself. Where that is much, it was held
+                up, and has waited for a short time at most.
         """
         node, timeout = self.pool.node, self.pool.timeout
         waited = monotonic() - self._begun
-        if is_held_up:
+        if late > timeout * _MUCH:
             waited = min(waited, timeout / 2)
         is_open = self.connection is not None
         error = TimedOut(

@@ -156,7 +156,7 @@ def test_who_was_held_up_only_suspects() -> None:
     legs = [Leg(pool, talk_for(node, [Ping()])) for _ in range(2)]
     time.sleep(0.02)
     states = []
-    for leg, is_held_up in zip(legs, (True, False), strict=True):
-        leg.time_out(is_held_up=is_held_up)
+    for leg, late in zip(legs, (0.005, 0.001), strict=True):
+        leg.time_out(late=late)
         states.append(pool.health.state)
     assert states == [State.SUSPECT, State.DOWN]
