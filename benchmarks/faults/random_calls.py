@@ -175,6 +175,9 @@ class _Failing(Model):
 
 def _is_late(error: BaseException | None) -> bool:
     """Whether a node was too late where nothing was to fail, though not when that was repeated."""
+    if isinstance(error, BaseExceptionGroup):
+        # What Hypothesis saw once, and not when it was repeated.
+        return all(_is_late(each) for each in error.exceptions)
     return error is not None and (isinstance(error, NodeError) or _is_late(error.__context__))
 
 
