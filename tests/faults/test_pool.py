@@ -132,8 +132,8 @@ def test_who_never_rests_leaves_time_to_the_thread_that_asks_the_node() -> None:
         assert pool.refusal() is not None
         calls += 1
     rests = getrusage(RUSAGE_THREAD).ru_nvcsw - before
-    # There is time for a hundred.
-    assert 10 < rests < 150 < calls
+    # There is time for a hundred; other threads may cause some more.
+    assert 10 < rests < 1000 < calls
 
 
 def test_a_leg_is_as_old_as_what_it_was_asked_since() -> None:
