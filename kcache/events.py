@@ -96,7 +96,8 @@ class NotStored(_OfKey):
     """An entry was not stored, though no condition was against it.
 
     Attributes:
-        reason: such as a type that the codec does not take.
+        reason: a type that the codec does not take; or that the entry was changed, or its lease
+            taken, while the value was computed, or that it is too large: no node says which.
     """
 
     reason: str

@@ -118,8 +118,11 @@ class Guard:
             pool.arrears = Arrears(everything)
             pool.make_ready = _later(self, index)
 
-    def begin(self) -> Mapping[int, NodeError]:
+    def begin(self, batch: Batch) -> Mapping[int, NodeError]:
         """Look at the nodes that were not looked at yet, in a part of the time of a call.
+
+        Args:
+            batch: what the call is to tell which node; it tells of its failures.
 
         Returns:
             Those that may not be used, and why. One that answers, and cannot be used in namespaces,
@@ -138,8 +141,10 @@ class Guard:
                 refusal = NodeUnavailable(self._pools[index].node, self._unfit[index])
             if refusal is None:
                 owed[index] = dict(self._behind[index])
-            else:
-                refused[index] = refusal
+                continue
+            refused[index] = refusal
+            if index in batch:
+                self._pools[index].report(refusal)
         hurried = _Through(self.transport, self.transport.timeout * _FIRST_LOOK)
         for index, error in self._made_ready(owed, hurried).items() if owed else ():
             if error is None:
@@ -161,9 +166,11 @@ class Guard:
         """
         now = monotonic()
         is_overdue = now >= self.due + self._debt_interval
+        if is_overdue:
+            # Before others find that nothing is due, and read.
+            self.unsure.update(self._pools)
         self.due = now + self._debt_interval
         if is_overdue:
-            self.unsure.update(self._pools)
             return False
         # If there are too many threads, somebody else will look.
         with suppress(RuntimeError):
@@ -326,7 +333,7 @@ class Guarded:
         if monotonic() >= guard.due:
             guard.look_soon()
         if guard.unsure and not guard.unsure.isdisjoint(batch):
-            refused = guard.begin()
+            refused = guard.begin(batch)
             if not refused.keys().isdisjoint(batch):
                 left = {index: batch[index] for index in batch if index not in refused}
                 answers = self._carried(left, deadline) if left else {}

@@ -58,6 +58,41 @@ RINGS = "tests/namespaces/test_rings.py"
 OUTAGES = "tests/versions/test_outages.py"
 MISSED_MUTATIONS = [
     Mutation(
+        "an address that leads to another server is seen by the processes that use it",
+        "net/exchange.py",
+        "isinstance(leg.pool, Pool) and leg.pool.identity:",
+        "False:",
+        f"{MISSED} -k failover",
+    ),
+    Mutation(
+        "each call that was refused before it began is told of",
+        "guard.py",
+        "            if index in batch:\n                self._pools[index].report(refusal)\n",
+        "",
+        f"{CACHE}/test_events.py -k never_there",
+    ),
+    Mutation(
+        "a write that is not sent again is told of",
+        "net/request.py",
+        "                self._pool.report(failure)\n",
+        "",
+        f"{CACHE}/test_events.py -k connection_is_lost",
+    ),
+    Mutation(
+        "what was changed while it was computed is said not to be kept",
+        "fills.py",
+        "            self._account.not_stored(key, _NOT_KEPT)",
+        "            pass",
+        f"{CACHE}/test_events.py -k changed_meanwhile",
+    ),
+    Mutation(
+        "an interrupted invalidation leaves nothing wrong in its namespace",
+        "net/leg.py",
+        "        if may_end or not self.is_sent:\n            connection.close()",
+        "        if may_end:\n            connection.close()",
+        f"{FAULTS}/test_points.py -k 'in_a_namespace and invalidate'",
+    ),
+    Mutation(
         "a server whose identity has changed is asked for it",
         "known.py",
         "            self.unsure.add(index)",

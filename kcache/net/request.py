@@ -93,7 +93,9 @@ class Requests:
             self._lose(connection, error)
             if once:
                 node = self._pool.node
-                raise ConnectFailed(node, lost(error, node, is_new=False)) from None
+                failure = ConnectFailed(node, lost(error, node, is_new=False))
+                self._pool.report(failure)
+                raise failure from None
             return Begun(None, None, begun + self._pool.timeout)
         except BaseException:
             connection.close()

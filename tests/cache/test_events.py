@@ -88,6 +88,22 @@ def test_fills_are_told_of(listened: Cache, told: list[Event]) -> None:
     assert told == [Invalidated(("shop",), ())]
 
 
+def test_what_is_not_kept_since_it_was_changed_meanwhile_is_told_of(
+    listened: Cache, told: list[Event]
+) -> None:
+    shop = listened.namespace("shop")
+
+    def change() -> int:
+        shop.set("k", 1)
+        return 2
+
+    assert shop.get_or_set("k", change) == 2
+    assert shop.get("k") == 1
+    reasons = [event.reason for event in told if isinstance(event, NotStored)]
+    assert len(reasons) == 1
+    assert "meanwhile" in reasons[0]
+
+
 def test_stale_values_are_told_of() -> None:
     now = 100.0
     told: list[Event] = []
@@ -146,6 +162,29 @@ def test_outages_are_told_of() -> None:
         assert {event.error.node for event in failed} == {cache.ring.nodes[0]}
         assert len(failed) >= 3
         assert NodeUp not in map(type, told)
+
+
+@pytest.mark.parametrize("namespace", [None, "shop"])
+def test_each_call_on_a_node_that_was_never_there_is_told_of_once(namespace: str | None) -> None:
+    told: list[Event] = []
+    with Cache(["redis://127.0.0.1:1"], namespace=namespace) as cache:
+        cache.listen(told.append)
+        for _ in range(5):
+            assert cache.get("k") is None
+            assert not cache.set("k", 1)
+    kinds = [type(event) for event in told]
+    assert (kinds.count(NodeFailed), kinds.count(NodeDown)) == (10, 1)
+
+
+@pytest.mark.parametrize("namespace", [None, "shop"])
+def test_a_write_whose_connection_is_lost_is_told_of(namespace: str | None) -> None:
+    told: list[Event] = []
+    with redis() as server, Cache([server.url], namespace=namespace, timeout=5) as cache:
+        assert cache.set("k", 1)
+        kill(server)
+        cache.listen(told.append)
+        assert not cache.set("k", 2)
+    assert NodeFailed in map(type, told)
 
 
 def test_a_listener_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,14 +11,14 @@ import sys
 
 import gevent
 
-from kcache import Cache
+from kcache import Cache, Namespace
 from tests.faults.tally import EXPECTED, Tally, check, descriptors
 
 _GREENLETS = 8
 _LATEST = 600e-6
 
 
-def interrupted(cache: Cache, rounds: int, seed: int) -> Tally:
+def interrupted(cache: Cache | Namespace, rounds: int, seed: int) -> Tally:
     """Calls with a gevent.Timeout around each."""
     chance = random.Random(seed)  # noqa: S311 - no secret
     tally, keys = Tally(), tuple(EXPECTED)
@@ -46,12 +46,15 @@ def forked(cache: Cache) -> Tally:
 
 
 def main(url: str, rounds: int, seed: int) -> Tally:
-    """Many greenlets at once share the cache."""
+    """Many greenlets at once share the cache, every other one in a namespace."""
     cache = Cache([url], timeout=5)
-    cache.set_many(EXPECTED)
+    places = cache, cache.namespace("greenlets")
+    for place in places:
+        place.set_many(EXPECTED)
     before = descriptors()
     shares = [
-        gevent.spawn(interrupted, cache, rounds // _GREENLETS, seed + i) for i in range(_GREENLETS)
+        gevent.spawn(interrupted, places[i % 2], rounds // _GREENLETS, seed + i)
+        for i in range(_GREENLETS)
     ]
     gevent.joinall(shares, raise_error=True)
     total = Tally()

@@ -21,7 +21,7 @@ from kcache import Cache
 from tests.faults.interruptions import Interrupted
 from tests.faults.tally import Tally
 
-__all__ = ["OPERATIONS", "Operation", "at_every_point", "at_point"]
+__all__ = ["IN_A_NAMESPACE", "OPERATIONS", "Operation", "at_every_point", "at_point"]
 
 _POINTS = ("call", "c_return")
 _MOST = 20_000
@@ -69,6 +69,11 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation("invalidate", lambda cache: cache.namespace("points").invalidate(), (7,)),
 )
+IN_A_NAMESPACE: Sequence[Operation] = (
+    *OPERATIONS[:-2],
+    Operation("invalidate", lambda space: space.invalidate(), (7, None), ("value", None)),
+)
+"""Those of a cache that is in a namespace itself."""
 
 
 class _Profiler:
@@ -154,6 +159,7 @@ def _check(client: Any, operation: Operation, tally: Tally) -> None:
     try:
         tally.wrong += client.get("k") not in operation.after
         tally.wrong += client.get("other") not in operation.beside
+        tally.wrong += client.get("l") not in (8, 9, None)
         tally.wrong += client.get("none") is not None
         found = client.get_many(["other", "none"])
         tally.wrong += found.get("other") not in operation.beside or "none" in found

@@ -29,10 +29,13 @@ class Proxy:
 
     Args:
         server: where connections are passed on to. While nobody listens there, they are closed.
+
+    Attributes:
+        server: as above; it may be changed, for connections from then on.
     """
 
     def __init__(self, server: Address) -> None:
-        self._server = server
+        self.server = server
         self._rules = Rules()
         self._links: list[Link] = []
         self._acceptor = Acceptor(self._serve)
@@ -76,7 +79,7 @@ class Proxy:
         self._acceptor.close()
 
     def _serve(self, client: socket.socket) -> None:
-        with connection(self._server) as server:
+        with connection(self.server) as server:
             server.settimeout(None)
             if server.family != socket.AF_UNIX:
                 server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -11,12 +11,8 @@ from kcache.memory import MemoryStore
 from kcache.node import Node
 from tests.faults.conftest import Server
 from tests.faults.interruptions import Interrupted, Stopped
-from tests.faults.points import OPERATIONS, Operation, at_every_point
+from tests.faults.points import IN_A_NAMESPACE, OPERATIONS, Operation, at_every_point
 from tests.faults.tally import comes_true, connections_to
-
-_ON_KEYS = [
-    each for each in OPERATIONS if "namespace" not in each.name and each.name != "invalidate"
-]
 
 
 @pytest.mark.parametrize("kind", [Stopped, ValueError])
@@ -29,7 +25,7 @@ def test_an_exception_at_any_point_leaves_nothing_wrong_on_servers(
     assert comes_true(lambda: connections_to(server.port) == []), connections_to(server.port)
 
 
-@pytest.mark.parametrize("operation", _ON_KEYS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize("operation", IN_A_NAMESPACE, ids=lambda operation: operation.name)
 def test_nor_does_one_in_a_namespace(server: Server, operation: Operation) -> None:
     with Cache([server.url], timeout=5, namespace="shop") as cache:
         _check(cache, server, operation, Stopped)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kcache import Cache, HealthPolicy, Invalidation
+from kcache import Cache, HealthPolicy, Invalidation, NodeError
 from tests.faults.proxy import HOLD, Proxy, proxy
 from tests.servers import Memcached, Redis, frozen, kill, memcached, redis
 
@@ -272,6 +272,39 @@ def test_a_promoted_replica_begins_anew() -> None:
             assert cache.get("k") is None
             assert cache.set("k", "new")
             assert cache.get("k") == "new"
+
+
+def answer(cache: Cache, key: str) -> Any:
+    """What a read gives, once the node is used; the cache raises until then."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return cache.get(key)
+        except NodeError:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+
+def test_an_address_that_moves_with_a_failover_begins_anew() -> None:
+    options: dict[str, Any] = {"namespace": "shop", "on_error": "raise"}
+    with redis(options=AT_ONCE) as primary, redis() as replica, proxy(primary.address) as way:
+        command(replica, "REPLICAOF", "127.0.0.1", f"{primary.port}")
+        url = f"redis://127.0.0.1:{way.port}"
+        with (
+            Cache([primary.url], namespace="shop") as writer,
+            Cache([url], **options) as cache,
+            Cache([url], **options) as other,
+        ):
+            comes_true(lambda: writer.set("k", "old") and replicated(replica))
+            assert [answer(each, "k") for each in (cache, other)] == ["old", "old"]
+            command(replica, "REPLICAOF", "NO", "ONE")
+            # The replica does not hear of it, and has the records and the entry from before.
+            assert writer.invalidate().complete
+            way.server = replica.address
+            way.reset()
+            assert [answer(each, "k") for each in (cache, other)] == [None, None]
+            assert cache.set("k", "new")
+            assert other.get("k") == "new"
 
 
 def replicated(replica: Redis) -> bool:
