@@ -40,7 +40,7 @@ class Arrears:
         added = self._added
         self._taken.append(added)
         self._added = {}
-        wanted = {record: None for taken in self._taken for record in taken}
+        wanted = {record: None for taken in self._taken for record in list(taken)}
         self._taken = [wanted]
         is_all = self.everything in wanted or len(wanted) > MOST_ARREARS
         return (self.everything,) if is_all else tuple(wanted)

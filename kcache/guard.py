@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from math import inf
 from time import monotonic
 from types import MappingProxyType
@@ -117,12 +118,14 @@ class Guard:
         for index, pool in self._pools.items():
             pool.arrears = Arrears(everything)
             pool.make_ready = _later(self, index)
+            pool.doubt = partial(self.unsure.add, index)
 
-    def begin(self, batch: Batch) -> Mapping[int, NodeError]:
+    def begin(self, batch: Batch, deadline: float) -> Mapping[int, NodeError]:
         """Look at the nodes that were not looked at yet, in a part of the time of a call.
 
         Args:
             batch: what the call is to tell which node; it tells of its failures.
+            deadline: of the call, on the clock `time.monotonic`.
 
         Returns:
             Those that may not be used, and why. One that answers, and cannot be used in namespaces,
@@ -145,7 +148,8 @@ class Guard:
             refused[index] = refusal
             if index in batch:
                 self._pools[index].report(refusal)
-        hurried = _Through(self.transport, self.transport.timeout * _FIRST_LOOK)
+        seconds = min(self.transport.timeout * _FIRST_LOOK, deadline - monotonic())
+        hurried = _Through(self.transport, seconds)
         for index, error in self._made_ready(owed, hurried).items() if owed else ():
             if error is None:
                 self._is_ready(index, owed[index])
@@ -162,7 +166,8 @@ class Guard:
         """Look for debts in a thread, and pay them: nobody waits for it.
 
         Returns:
-            False if the last look was so long ago that this call must wait for the next one.
+            False if this call must look itself: the last look was too long ago, or there is no
+            thread to be had.
         """
         now = monotonic()
         is_overdue = now >= self.due + self._debt_interval
@@ -172,9 +177,12 @@ class Guard:
         self.due = now + self._debt_interval
         if is_overdue:
             return False
-        # If there are too many threads, somebody else will look.
-        with suppress(RuntimeError):
+        try:
             start(_look, (ref(self),), "kcache-debts")
+        except RuntimeError:
+            # There are too many threads.
+            self.unsure.update(self._pools)
+            return False
         return True
 
     def look(self) -> None:
@@ -189,17 +197,24 @@ class Guard:
             for index, error in self._made_ready(owed, self.transport).items():
                 if error is None:
                     self._recognize(index)
-                elif not isinstance(error, NodeUnavailable):
-                    # It may have missed something, and cannot be told.
+                elif self._is_in_use(index, error):
+                    # It may have missed something, and was not told.
                     self.unsure.add(index)
         finally:
             self._looking_until = 0.0
 
-    def missed(self, index: int, record: bytes, error: NodeError) -> None:
-        """A node may not have done what would have dropped, or changed, entries of a namespace."""
-        pool = self._pools.get(index)
-        if pool is not None:
-            pool.owe(record, error)
+    def missed(self, record: bytes, failures: Mapping[int, NodeError]) -> None:
+        """Nodes may not have done what would have dropped, or changed, entries of a namespace."""
+        outages = [
+            self._pools[index].owe(record, error)
+            for index, error in failures.items()
+            if index in self._pools
+        ]
+        deadline = monotonic() + self.transport.timeout
+        for outage in outages:
+            if outage.is_answering:
+                # Whoever goes on at once, and fails again, would never let it come to an end.
+                outage.over.wait(max(deadline - monotonic(), 0))
 
     def not_invalidated(self, record: bytes, failures: Sequence[NodeError]) -> None:
         """Nodes have not been told of an invalidation: they, and others, are told later."""
@@ -210,14 +225,11 @@ class Guard:
         # A node of a newer ring has been told; there are others that are not known here.
         by_node = {each.node: each for each in failures if not isinstance(each, NewerEpoch)}
         missed = [index for index, pool in self._pools.items() if pool.node in by_node]
-        refused = set()
-        for index in missed:
-            failure = by_node[self._pools[index].node]
-            if self._is_refusal(index, failure):
-                refused.add(index)
-                self._refuse(index, record)
-            else:
-                self.missed(index, record, failure)
+        failed = {index: by_node[self._pools[index].node] for index in missed}
+        refused = {index for index in missed if self._is_refusal(index, failed[index])}
+        for index in refused:
+            self._refuse(index, record)
+        self.missed(record, {index: failed[index] for index in missed if index not in refused})
         reached = [index for index in self._pools if index not in missed]
         if not missed:
             return
@@ -225,6 +237,10 @@ class Guard:
             # What is in arrears by now pays for these debts; what was refused is not.
             if index not in refused:
                 self._own[index].extend(ids)
+
+    def _is_in_use(self, index: int, error: NodeError) -> bool:
+        """Whether a node that has failed is not left alone: it refuses, or had too little time."""
+        return not isinstance(error, NodeUnavailable) or self._pools[index].refusal() is None
 
     def _is_refusal(self, index: int, failure: NodeError) -> bool:
         """Whether a node answers, and has not done what it was told, or was not told at all."""
@@ -252,7 +268,9 @@ class Guard:
         for _ in range(_TURNS):
             # In this order: what goes with a debt of the former is in the latter.
             own = frozenset(self._own[index])
-            owed = {index: pool.arrears.take()}
+            # What was refused before as well: what goes with it may be in the former by now.
+            behind = dict(self._behind[index])
+            owed = {index: (*pool.arrears.take(), *behind)}
             error = self._made_ready(owed, through, {index: own})[index]
             if isinstance(error, NodeRefused):
                 # It has answered: plain keys have what it gives.
@@ -269,7 +287,7 @@ class Guard:
                     self._own[index].remove(debt)
             pool.arrears.settled()
             if error is None:
-                self._is_ready(index, {})
+                self._is_ready(index, behind)
             if not pool.arrears:
                 return True
         return False
@@ -288,9 +306,10 @@ class Guard:
         self._recognize(index)
         behind = self._behind[index]
         for record, refusal in renewed.items():
-            # It may have been refused again meanwhile.
-            if behind.get(record) is refusal:
-                del behind[record]
+            last = behind.pop(record, refusal)
+            if last is not refusal:
+                # It was refused again meanwhile.
+                behind.setdefault(record, last)
         if not behind:
             self.unsure.discard(index)
         if behind:
@@ -333,7 +352,7 @@ class Guarded:
         if monotonic() >= guard.due:
             guard.look_soon()
         if guard.unsure and not guard.unsure.isdisjoint(batch):
-            refused = guard.begin(batch)
+            refused = guard.begin(batch, deadline)
             if not refused.keys().isdisjoint(batch):
                 left = {index: batch[index] for index in batch if index not in refused}
                 answers = self._carried(left, deadline) if left else {}
@@ -344,18 +363,21 @@ class Guarded:
         guard = self.guard
         whole, mirrored = (batch, _NONE) if guard.mirror is None else guard.mirror.added(batch)
         answers = guard.transport.exchange(whole, deadline)
-        for index, answer in answers.items():
-            # The other ring's owner keeps what it did not drop, even if it was asked nothing.
-            if isinstance(answer, NodeError) and (
-                index in mirrored or (is_unknown(answer) and changes(batch[index]))
-            ):
-                guard.missed(index, self._record, answer)
+        # The other ring's owner keeps what it did not drop, even if it was asked nothing.
+        missed = {
+            index: answer
+            for index, answer in answers.items()
+            if isinstance(answer, NodeError)
+            and (index in mirrored or (is_unknown(answer) and changes(batch[index])))
+        }
+        if missed:
+            guard.missed(self._record, missed)
         return Mirror.removed(batch, answers, mirrored) if mirrored else answers
 
     def lost(self, index: int, error: NodeError) -> None:
         """A store on the direct path has failed."""
         if is_unknown(error):
-            self.guard.missed(index, self._record, error)
+            self.guard.missed(self._record, {index: error})
 
 
 class _Through:

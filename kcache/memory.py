@@ -59,7 +59,8 @@ class MemoryStore:
         self._token = 0
         # A signal's handler may come in the middle of a call of its own thread, and use the store.
         self._lock = threading.RLock()
-        _stores.add(self)
+        with _naming:
+            _stores.add(self)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -304,6 +305,7 @@ def _counter(data: bytes) -> int:
 _stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 _named: dict[str, MemoryStore] = {}
 _naming = threading.RLock()
+"""Held by whoever makes a store, or forks."""
 
 
 def open_store(node: Node, clock: Callable[[], float] | None = None) -> MemoryStore:

@@ -88,9 +88,9 @@ MISSED_MUTATIONS = [
     Mutation(
         "an interrupted invalidation leaves nothing wrong in its namespace",
         "net/leg.py",
-        "        if may_end or not self.is_sent:\n            connection.close()",
-        "        if may_end:\n            connection.close()",
-        f"{FAULTS}/test_points.py -k 'in_a_namespace and invalidate'",
+        "        if connection is not None:\n            connection.close()",
+        "        if connection is not None:\n            self.pool.put(connection)",
+        f"{FAULTS}/test_points.py::test_nor_does_one_in_a_namespace[redis-invalidate]",
     ),
     Mutation(
         "a server whose identity has changed is asked for it",

@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from math import ceil, inf
 from time import monotonic
 
-from kcache.command import Identify, Reply
+from kcache.command import Identify, Refused, Reply
 from kcache.errors import NodeError, NodeRefused, NodeUnavailable, TimedOut
 from kcache.net.connecting import Openings
 from kcache.net.leg import Leg
 from kcache.net.pool import Pool
 from kcache.net.talks import talk_for
 from kcache.net.trial import Trial
+from kcache.node import Node
 
 __all__ = ["carry"]
 
@@ -45,11 +46,16 @@ def carry(legs: Mapping[int, Leg], deadline: float) -> dict[int, list[Reply] | N
         if repeated and monotonic() < deadline:
             current |= repeated
             _Exchange(deadline).open(list(repeated.values()))
-        return {index: leg.outcome for index, leg in current.items()}
+        return {index: _outcome(leg, legs[index]) for index, leg in current.items()}
     except BaseException:
         for leg in current.values():
             leg.abandon()
         raise
+
+
+def _outcome(last: Leg, first: Leg) -> list[Reply] | NodeError:
+    # One that was not sent says nothing of the one before, which may have been done.
+    return first.outcome if type(last.outcome) is NodeUnavailable else last.outcome
 
 
 class _Exchange:
@@ -193,11 +199,17 @@ class _Exchange:
         elif isinstance(outcome, TimedOut):
             leg.time_out(late=self._late)
         else:
-            error = outcome
-            if not isinstance(error, NodeError):
-                error = NodeUnavailable(pool.node, "another server answers, or it began anew")
+            error = outcome if isinstance(outcome, NodeError) else _stranger(pool.node, outcome)
             leg.fail(error)
             if isinstance(error, NodeRefused):
                 pool.complain(error)
             elif wanted:
                 pool.fail(error, leg.epoch)
+
+
+def _stranger(node: Node, replies: Sequence[Reply]) -> NodeUnavailable:
+    """Why a server that does not say what the one before has said is not used."""
+    refusal = next((each.text for each in replies if isinstance(each, Refused)), None)
+    if refusal is not None:
+        return NodeUnavailable(node, f"it does not say which server it is: {refusal}")
+    return NodeUnavailable(node, "another server answers, or it began anew")

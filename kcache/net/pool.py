@@ -47,7 +47,6 @@ class Outage:
         health: of the node, which whoever watches it keeps.
         is_answering: whether the node has answered, and is told what it missed.
         over: set at its end.
-        watching: held by the thread that looks after the node, for as long as it lives.
         look_again: if nobody looks after the node, somebody should from this time on.
     """
 
@@ -57,7 +56,6 @@ class Outage:
         self.health = health
         self.is_answering = False
         self.over = threading.Event()
-        self.watching = threading.Lock()
         self.look_again = 0.0
         self._next_rest = 0.0
 
@@ -100,6 +98,8 @@ class Pool:
         identity: of the server that was found ready last; None if nobody wanted to know.
         make_ready: tells the node what it missed, over the one connection that it is given, and
             says whether the node may be used.
+        doubt: called where the pool forgets an outage: what the node has missed is to be asked.
+        watching: held by the thread that looks after the node, for as long as it lives.
     """
 
     def __init__(
@@ -118,6 +118,8 @@ class Pool:
         self.arrears = Arrears()
         self.identity: bytes | None = None
         self.make_ready: Callable[[Trial], bool] | None = None
+        self.doubt: Callable[[], None] | None = None
+        self.watching = threading.Lock()
         self._others: deque[Connection] = deque(maxlen=MAX_IDLE)
         self._open: Opener = opener_of(node)
         self._watch = watch
@@ -246,13 +248,14 @@ class Pool:
         if epoch is None or epoch is self.epoch:
             self._begin(error)
 
-    def owe(self, record: bytes, error: NodeError) -> None:
-        """The node may have missed that a record was renewed: it is told before it is used."""
+    def owe(self, record: bytes, error: NodeError) -> Outage:
+        """The node may have missed that a record was renewed: it is told before it is used.
+
+        Returns:
+            The outage that lasts until then.
+        """
         self.arrears.add(record)
-        outage = self._begin(error)
-        if outage.is_answering:
-            # Whoever goes on at once, and fails again, would never let it come to an end.
-            outage.over.wait(self.timeout)
+        return self._begin(error)
 
     def _begin(self, error: NodeError) -> Outage:
         """The outage that there is now."""
@@ -292,6 +295,7 @@ class Pool:
 
     def close(self) -> None:
         """Close the idle connections, and let nobody look after the node."""
+        self._cast_doubt()
         outage = self._outages.pop("now", None)
         if outage is not None:
             outage.over.set()
@@ -303,10 +307,17 @@ class Pool:
 
         What the node has missed, it has missed.
         """
+        self._cast_doubt()
         self.quick.clear()
         self._others.clear()
         self._outages.clear()
         self._health = Health()
+        # The parent's thread may hold it.
+        self.watching = threading.Lock()
+
+    def _cast_doubt(self) -> None:
+        if self._outages and self.doubt is not None:
+            self.doubt()
 
 
 def _forget_all() -> None:

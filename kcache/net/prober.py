@@ -33,7 +33,7 @@ def watch(pool: Pool, outage: Outage) -> None:
     It is called again for as long as the outage lasts, since a thread may not start: its start
     may be interrupted, or there are too many.
     """
-    if outage.watching.locked() or monotonic() < outage.look_again:
+    if pool.watching.locked() or monotonic() < outage.look_again:
         return
     outage.look_again = monotonic() + _START
     try:
@@ -44,12 +44,18 @@ def watch(pool: Pool, outage: Outage) -> None:
 
 
 def _watch(pool_of: weakref.ref[Pool], outage: Outage) -> None:
-    # Two may have been started at once. The lock says who lives, whatever ends the thread.
-    if outage.watching.acquire(blocking=False):
+    pool = pool_of()
+    if pool is None:
+        return
+    # Two may have been started at once, or one may be about to end whose outage is over. The lock
+    # says who lives, whatever ends the thread.
+    watching = pool.watching
+    del pool
+    if watching.acquire(blocking=False):
         try:
             _ask_until_over(pool_of, outage)
         finally:
-            outage.watching.release()
+            watching.release()
 
 
 def _ask_until_over(pool_of: weakref.ref[Pool], outage: Outage) -> None:
@@ -85,7 +91,9 @@ def _ready(pool: Pool, outage: Outage) -> Connection | None:
     leg = Leg(trial, talk_for(trial.node, [Ping()]), trial.take(fresh=False))
     outcome = carry({0: leg}, monotonic() + timeout)[0]
     outage.is_answering = outcome == [True]
-    if outage.is_answering and (pool.make_ready is None or pool.make_ready(trial)):
-        return trial.release()
-    outage.is_answering = False
-    return None
+    is_ready = False
+    try:
+        is_ready = outage.is_answering and (pool.make_ready is None or pool.make_ready(trial))
+    finally:
+        outage.is_answering = is_ready
+    return trial.release() if is_ready else None
