@@ -58,6 +58,55 @@ RINGS = "tests/namespaces/test_rings.py"
 OUTAGES = "tests/versions/test_outages.py"
 MISSED_MUTATIONS = [
     Mutation(
+        "a debt that was found, and not paid in time, is not forgotten",
+        "guard.py",
+        "elif self._is_in_use(index, error):",
+        "elif not isinstance(error, NodeUnavailable):",
+        f"{MISSED} -k found_and_cannot_be_paid",
+    ),
+    Mutation(
+        "what was refused is told with what was missed later",
+        "guard.py",
+        "            behind = dict(self._behind[index])\n",
+        "            behind: dict[bytes, object] = {}\n",
+        f"{UNFIT} -k refused_while_it_was_told",
+    ),
+    Mutation(
+        "who closes forgets that nodes were lost, and asks them what they missed",
+        "net/pool.py",
+        '        self._cast_doubt()\n        outage = self._outages.pop("now", None)\n',
+        '        outage = self._outages.pop("now", None)\n',
+        f"{MISSED} -k forgets",
+    ),
+    Mutation(
+        "so does a child",
+        "net/pool.py",
+        "        self._cast_doubt()\n        self.quick.clear()\n",
+        "        self.quick.clear()\n",
+        f"{MISSED} -k forgets",
+    ),
+    Mutation(
+        "where there are no threads, calls look for debts",
+        "guard.py",
+        "            # There are too many threads.\n            self.unsure.update(self._pools)\n",
+        "            # There are too many threads.\n",
+        f"{MISSED} -k no_thread_can_be_started",
+    ),
+    Mutation(
+        "an address that is silent has a share of the time only",
+        "net/addresses.py",
+        "share = left(deadline) / (len(found) - number)",
+        "share = left(deadline)",
+        f"{UNFIT} -k address_that_takes",
+    ),
+    Mutation(
+        "who cannot say which server it is, is not another one",
+        "net/exchange.py",
+        "    if refusal is not None:\n",
+        "    if False:\n",
+        f"{UNFIT} -k too_busy",
+    ),
+    Mutation(
         "an address that leads to another server is seen by the processes that use it",
         "net/exchange.py",
         "isinstance(leg.pool, Pool) and leg.pool.identity:",
@@ -86,11 +135,11 @@ MISSED_MUTATIONS = [
         f"{CACHE}/test_events.py -k changed_meanwhile",
     ),
     Mutation(
-        "an interrupted invalidation leaves nothing wrong in its namespace",
+        "an interrupted call in a namespace keeps no connection",
         "net/leg.py",
         "        if connection is not None:\n            connection.close()",
         "        if connection is not None:\n            self.pool.put(connection)",
-        f"{FAULTS}/test_points.py::test_nor_does_one_in_a_namespace[redis-invalidate]",
+        f"{FAULTS}/test_points.py::test_nor_does_one_in_a_namespace[redis-get_many]",
     ),
     Mutation(
         "a server whose identity has changed is asked for it",
@@ -151,15 +200,15 @@ MISSED_MUTATIONS = [
     Mutation(
         "a write without an answer is made up for",
         "guard.py",
-        "                guard.missed(index, self._record, answer)",
-        "                pass",
+        "            guard.missed(self._record, missed)",
+        "            pass",
         f"{MISSED}::test_what_a_frozen_node_does_late_is_not_seen -k redis",
     ),
     Mutation(
         "so is one on the direct path",
         "guard.py",
-        "        if is_unknown(error):\n            self.guard.missed(index, self._record, error)",
-        "        del index, error",
+        "            self.guard.missed(self._record, {index: error})",
+        "            del index, error",
         "tests/namespaces/test_invalidation.py -k may_have_been_done",
     ),
     Mutation(
@@ -248,9 +297,9 @@ MISSED_MUTATIONS = [
     ),
     Mutation(
         "whoever goes on and on lets a node come back",
-        "net/pool.py",
-        "            outage.over.wait(self.timeout)",
-        "            pass",
+        "guard.py",
+        "                outage.over.wait(max(deadline - monotonic(), 0))",
+        "                pass",
         f"{RINGS} -k refused",
     ),
     Mutation(
@@ -1003,9 +1052,9 @@ MUTATIONS = [
     Mutation(
         "a node that was told knows which server it is, whatever it refused",
         "guard.py",
-        "            if error is None:\n                self._is_ready(index, {})",
+        "            if error is None:\n                self._is_ready(index, behind)",
         "            if error is None and not self._behind[index]:\n"
-        "                self._is_ready(index, {})",
+        "                self._is_ready(index, behind)",
         f"{FAULTS}/test_unfit.py -k started_again_after",
     ),
     Mutation(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
 from pymemcache.client.base import Client
 
 from kcache.errors import ConnectFailed, NodeError, NodeRefused, ProtocolError, TimedOut
+from kcache.net.addresses import first_of, left
 from kcache.net.reasons import foreign, lost, said, too_late, unreachable
 from kcache.node import Node
 from kcache.wire.memcached import MN, encode_auth
@@ -67,31 +67,20 @@ def open_node(node: Node, timeout: float) -> socket.socket:
 
 def _connected(node: Node, deadline: float) -> socket.socket:
     context = _TlsContext(node) if node.tls else None
-    failure: OSError | None = None
-    for address in _addresses(node):
-        timeout = _left(deadline)
+
+    def connected(address: tuple[str, int] | str, timeout: float) -> socket.socket:
         client: Any = Client(
             address, connect_timeout=timeout, timeout=timeout, no_delay=True, tls_context=context
         )
-        try:
-            client._connect()  # noqa: SLF001 - pymemcache has no public way to connect
-        except OSError as error:
-            failure = failure or error
-            continue
+        client._connect()  # noqa: SLF001 - pymemcache has no public way to connect
         sock: socket.socket
         # It would close what it still has when it is collected.
         sock, client.sock = client.sock, None
         return sock
-    raise failure or OSError(f"{node.host!r} has no address")
 
-
-def _addresses(node: Node) -> Iterator[tuple[str, int] | str]:
     if node.path is not None:
-        yield node.path
-        return
-    found = socket.getaddrinfo(node.host, node.effective_port, type=socket.SOCK_STREAM)
-    for *_, address in found:
-        yield str(address[0]), int(address[1])
+        return connected(node.path, left(deadline))
+    return first_of(node, deadline, lambda host, port, seconds: connected((host, port), seconds))
 
 
 def _let_in(sock: socket.socket, node: Node, deadline: float) -> None:
@@ -128,24 +117,12 @@ def _told(sock: socket.socket, node: Node, command: bytes, deadline: float) -> b
     sock.sendall(command)
     reply = b""
     while not reply.endswith(b"\r\n"):
-        sock.settimeout(_left(deadline))
+        sock.settimeout(left(deadline))
         data = sock.recv(_LONGEST_LINE)
         if not data or len(reply) > _LONGEST_LINE:
             raise ConnectFailed(node, lost(None, node, is_new=True))
         reply += data
     return reply
-
-
-def _left(deadline: float) -> float:
-    """Seconds that are left.
-
-    Raises:
-        TimeoutError: there are none.
-    """
-    left = deadline - monotonic()
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return left
 
 
 def _explained(error: Exception, node: Node, timeout: float) -> NodeError:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from functools import cache
 from inspect import signature
+from time import monotonic
 from typing import Any
 
 from redis import connection as redis_py
@@ -13,6 +14,7 @@ from redis import exceptions
 from redis._parsers import _RESP2Parser
 
 from kcache.errors import ConnectFailed, NodeError, NodeRefused, ProtocolError, TimedOut
+from kcache.net.addresses import first_of
 from kcache.net.reasons import foreign, said, too_late, unreachable
 from kcache.node import Node
 
@@ -22,10 +24,11 @@ __all__ = ["open_node"]
 _redis_py: Any = redis_py
 _TLS = {"ca": "ssl_ca_certs", "cert": "ssl_certfile", "key": "ssl_keyfile"}
 _REFUSALS = (exceptions.AuthenticationError, exceptions.ResponseError)
+_ANSWERS = (*_REFUSALS, exceptions.InvalidResponse)
 
 
 class _NamedConnection(redis_py.SSLConnection):
-    """Expects another name in the certificate than the one it connects to."""
+    """Expects a name in the certificate, and connects to an address."""
 
     server_name: str
 
@@ -52,8 +55,7 @@ def open_node(node: Node, timeout: float) -> socket.socket:
         ProtocolError: it is no Redis.
     """
     try:
-        opener = _opener(node, timeout)
-        opener.connect()
+        opener = _connected(node, timeout)
     except Exception as error:
         raise _explained(error, node, timeout) from error
     sock: socket.socket
@@ -62,26 +64,37 @@ def open_node(node: Node, timeout: float) -> socket.socket:
     return sock
 
 
-def _opener(node: Node, timeout: float) -> Any:
+def _connected(node: Node, timeout: float) -> Any:
+    def connected(host: str | None, port: int, seconds: float) -> Any:
+        opener = _opener(node, host, port, timeout, seconds)
+        opener.connect()
+        return opener
+
+    if node.path is not None:
+        return connected(None, 0, timeout)
+    return first_of(
+        node, monotonic() + timeout, connected, lambda error: isinstance(error, _ANSWERS)
+    )
+
+
+def _opener(node: Node, host: str | None, port: int, timeout: float, connect_timeout: float) -> Any:
     options: dict[str, Any] = {
         "db": node.database or 0,
         "username": node.username,
         "password": node.password,
         "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
+        "socket_connect_timeout": connect_timeout,
         # Its C parser has crashed the interpreter when it was interrupted.
         "parser_class": _RESP2Parser,
         "protocol": 2,
         **_silent(),
     }
     opener: Any
-    if node.path is not None:
+    if host is None:
         opener = _redis_py.UnixDomainSocketConnection(path=node.path, **options)
     else:
-        options |= {"host": node.host, "port": node.effective_port}
-        opener = (
-            _over_tls(dict(node.options), options) if node.tls else _redis_py.Connection(**options)
-        )
+        options |= {"host": host, "port": port}
+        opener = _over_tls(node, options) if node.tls else _redis_py.Connection(**options)
     # What it would say of itself costs two round trips; older versions have no option for it.
     opener.driver_info = opener.lib_name = opener.lib_version = None
     return opener
@@ -95,13 +108,12 @@ def _silent() -> dict[str, None]:
     return {name: None for name in wanted if name in known}
 
 
-def _over_tls(given: dict[str, str], options: Mapping[str, Any]) -> Any:
-    name = given.pop("server_name", None)
+def _over_tls(node: Node, options: Mapping[str, Any]) -> Any:
+    given = dict(node.options)
+    name = given.pop("server_name", node.host)
     tls: dict[str, Any] = {_TLS[key]: value for key, value in given.items()}
     # redis-py checks the name from release 6 on only.
     tls["ssl_check_hostname"] = True
-    if name is None:
-        return _redis_py.SSLConnection(**options, **tls)
     opener: Any = _NamedConnection
     opener = opener(**options, **tls)
     opener.server_name = name

@@ -17,7 +17,7 @@ import pytest
 from kcache import Cache
 from kcache.net.pool import Pool
 from tests.faults.nodes import fleet
-from tests.faults.proxy import HOLD, proxy
+from tests.faults.proxy import HOLD, Proxy, Rule, proxy
 from tests.faults.tally import EXPECTED, comes_true
 from tests.servers import Redis, frozen, kill, memcached, redis
 from tests.servers.connect import free_port
@@ -58,6 +58,27 @@ def test_a_node_that_takes_no_connection_costs_its_own_keys_only(
             assert time.monotonic() - begun < 1.5 + 0.5
             assert cache.get_many(EXPECTED) == healthy
             assert not [record for record in caplog.records if "node n" in record.getMessage()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_address_that_takes_no_connection_does_not_keep_others_from_it(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fleet(kind, 1) as (server,), deaf() as port:
+        real = socket.getaddrinfo
+
+        def resolve(host: str, *arguments: Any, **options: Any) -> list[Any]:
+            if host != "two.example":
+                return real(host, *arguments, **options)
+            return [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", each))
+                for each in (port, server.port)
+            ]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        with Cache([f"{kind}://two.example"], timeout=2) as cache:
+            assert cache.set("k", 1)
+            assert cache.get("k") == 1
 
 
 def test_nor_does_one_that_is_frozen_while_it_asks_for_a_password() -> None:
@@ -259,6 +280,43 @@ def test_what_was_refused_is_not_paid_by_what_was_missed_later() -> None:
             assert shop.get(key) is None
 
 
+def test_nor_is_what_was_refused_while_it_was_told_what_it_had_missed() -> None:
+    with redis() as server, memcached() as other, proxy(server.address) as way:
+        cut = [f"redis://127.0.0.1:{way.port}?name=n0", f"{other.url}?name=n1"]
+        options: dict[str, Any] = {"debt_interval": 60, "timeout": 1}
+        with Cache(cut, **options) as cache:
+            shop, garden = cache.namespace("shop"), cache.namespace("garden")
+            key = next(key for key in EXPECTED if shop.node_for(key).name == "n0")
+            plain = next(key for key in EXPECTED if cache.node_for(key).name == "n0")
+            pool = cache._core.transport.ends[0]  # noqa: SLF001 - what is tested lies behind it
+            assert isinstance(pool, Pool)
+            assert shop.set(key, "old")
+            cut_off(way)
+            assert cache.get(plain) is None
+            # It comes back, slowly, and refuses what it is told, and what it missed meanwhile.
+            refuse_writes(server, refused=True)
+            way.reset()
+            way.switch(replies=Rule(delay=0.2))
+            assert comes_true(lambda: pool._outages["now"].is_answering)  # noqa: SLF001 - as above
+            assert not shop.invalidate().complete
+            way.switch()
+            assert comes_true(lambda: pool.refusal() is None)
+            # Once more; and now it does what it is told.
+            cut_off(way)
+            assert not garden.invalidate().complete
+            refuse_writes(server, refused=False)
+            way.reset()
+            way.switch()
+            assert comes_true(lambda: cache.set(plain, "used again"))
+            with Cache([f"{server.url}?name=n0", cut[1]], **options) as late:
+                assert late.namespace("shop").get(key) is None
+            assert shop.get(key) is None
+
+
+def cut_off(way: Proxy) -> None:
+    way.switch(requests=HOLD, replies=HOLD)
+
+
 @pytest.mark.parametrize("is_missed", [False, True])
 def test_a_node_that_is_started_again_after_it_refused_is_one_outage(
     caplog: pytest.LogCaptureFixture, *, is_missed: bool
@@ -303,3 +361,25 @@ def test_connections_that_were_not_asked_where_they_lead_are_not_used_in_namespa
         assert cache.namespace("shop").get("k") == 1
         assert cache.get("plain") == 1
         assert list(pool.quick) == [asked]
+
+
+def test_a_server_that_is_too_busy_to_say_which_it_is_is_said_to_be(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with (
+        redis(options=("--lua-time-limit", "20")) as server,
+        proxy(server.address) as way,
+        Cache([f"redis://127.0.0.1:{way.port}"], namespace="shop", timeout=2) as cache,
+        server.connection() as busy,
+    ):
+        assert cache.set("k", 1)
+        busy.sendall(b'EVAL "while true do end" 0\r\n')
+        time.sleep(0.2)
+        way.reset()
+        assert cache.get("k") is None
+        with server.connection() as sock:
+            sock.sendall(b"SCRIPT KILL\r\n")
+            assert sock.recv(100).startswith(b"+OK")
+        assert "BUSY" in caplog.text
+        assert "another server" not in caplog.text
+        assert comes_true(lambda: cache.get("k") == 1)

@@ -34,7 +34,7 @@ def comes_true(condition: Callable[[], object], seconds: float = PATIENCE) -> No
 
 @dataclass
 class Fleet:
-    """Two nodes, each with a way to it that can be cut."""
+    """Nodes, each with a way to it that can be cut."""
 
     kind: str
     servers: list[Server]
@@ -61,13 +61,19 @@ class Fleet:
         self.ways[0].switch()
 
 
+@contextmanager
+def fleet_of(kind: str, size: int) -> Iterator[Fleet]:
+    start: Any = redis if kind == "redis" else memcached
+    with ExitStack() as stack:
+        servers = [stack.enter_context(start()) for _ in range(size)]
+        ways = [stack.enter_context(proxy(server.address)) for server in servers]
+        yield Fleet(kind, servers, ways)
+
+
 @pytest.fixture(params=KINDS)
 def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
-    start: Any = redis if request.param == "redis" else memcached
-    with ExitStack() as stack:
-        servers = [stack.enter_context(start()) for _ in range(2)]
-        ways = [stack.enter_context(proxy(server.address)) for server in servers]
-        yield Fleet(request.param, servers, ways)
+    with fleet_of(request.param, 2) as fleet:
+        yield fleet
 
 
 def test_who_could_not_tell_a_node_is_never_given_what_is_old(fleet: Fleet) -> None:
@@ -219,6 +225,74 @@ def test_a_child_process_does_not_forget_what_a_node_has_missed(fleet: Fleet) ->
             finally:
                 os._exit(0 if fine else 1)
         assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("is_forked", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_forgets_an_outage_looks_for_debts_before_it_reads(
+    kind: str, *, is_forked: bool
+) -> None:
+    rarely = HealthPolicy(first_probe=60, longest_probe=60)
+    with fleet_of(kind, 2) as fleet, proxy(fleet.servers[0].address) as way:
+        urls = [f"{kind}://127.0.0.1:{port}" for port in (way.port, fleet.servers[1].port)]
+        nodes = [f"{url}?name=n{at}" for at, url in enumerate(urls)]
+        options: dict[str, Any] = {"namespace": "shop", "debt_interval": 60, "health": rarely}
+        with fleet.cache(cut=True) as cache, Cache(nodes, timeout=0.5, **options) as reader:
+            lost = fleet.lost(cache)
+            cache.set_many(dict.fromkeys(KEYS, "old"))
+            assert reader.get(lost[0]) == "old"
+            fleet.cut()
+            way.switch(requests=HOLD, replies=HOLD)
+            assert reader.get(lost[0]) is None
+            assert not cache.invalidate().complete
+            way.reset()
+            way.switch()
+            if not is_forked:
+                reader.close()
+                assert reader.get(lost[0]) is None
+                return
+            child = os.fork()
+            if not child:
+                fine = False
+                try:
+                    fine = reader.get(lost[0]) is None
+                finally:
+                    os._exit(0 if fine else 1)
+            assert os.waitpid(child, 0)[1] == 0
+
+
+def test_where_no_thread_can_be_started_calls_look_for_debts(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with fleet.cache(cut=True) as cache, fleet.cache() as other:
+        lost = fleet.lost(cache)
+        cache.set_many(dict.fromkeys(KEYS, "old"))
+        assert len(other.get_many(KEYS)) == len(KEYS)
+        fleet.cut()
+        # It is never idle, so that nothing is ever overdue.
+        with reading(other, lost[0]):
+            monkeypatch.setattr("_thread.start_new_thread", refuse)
+            assert not cache.invalidate().complete
+            comes_true(lambda: other.get(lost[0]) is None)
+
+
+def test_a_debt_that_is_found_and_cannot_be_paid_in_time_is_not_forgotten() -> None:
+    interval = 5.0
+    with fleet_of("memcached", 3) as fleet, fleet.cache(cut=True) as cache:
+        lost = fleet.lost(cache)
+        cache.set_many(dict.fromkeys(lost, "old"))
+        begun = time.monotonic()
+        with fleet.cache(debt_interval=interval) as other:
+            assert other.get(lost[0]) == "old"
+            fleet.cut()
+            assert not cache.invalidate().complete
+            # Whoever looks for debts waits for this one, and then has no time left.
+            with frozen(fleet.servers[2]):
+                left = begun + 1.8 * interval - time.monotonic()
+                comes_true(lambda: other.get(lost[0]) is None, left)
 
 
 @contextmanager
