@@ -55,8 +55,8 @@ SCENARIOS = (
         "streams",
         "no other key's value, only kcache's exceptions, <= 64 MiB grown, <= timeout + 50 ms",
         _streams,
-        Effort(1_000_000, 90),
+        Effort(1_000_000, 900),
         Effort(500, 1),
-        limit=240,
+        limit=1200,
     ),
 )
