@@ -44,7 +44,7 @@ _NONCE_SIZE = 8
 _SHORTEST, _LONGEST, _SHARE = 0.002, 0.05, 0.05
 _MOST_UNCLEAR = 5
 """So often in a row there may be neither an entry, nor a lease to be had, nor one of another."""
-_NOT_KEPT = "it is too large, or was stored, deleted or invalidated meanwhile"
+_NOT_KEPT = "it is too large, or it was changed or invalidated meanwhile, or its lease had ended"
 _UNCHANGING: Final = frozenset({str, bytes, int, float, bool, type(None)})
 """The types of values that many can have at once, since nobody can change them."""
 _FAILURE: Final = -1.0

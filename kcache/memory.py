@@ -59,8 +59,7 @@ class MemoryStore:
         self._token = 0
         # A signal's handler may come in the middle of a call of its own thread, and use the store.
         self._lock = threading.RLock()
-        with _naming:
-            _stores.add(self)
+        _stores.add(self)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -305,7 +304,6 @@ def _counter(data: bytes) -> int:
 _stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 _named: dict[str, MemoryStore] = {}
 _naming = threading.RLock()
-"""Held by whoever makes a store, or forks."""
 
 
 def open_store(node: Node, clock: Callable[[], float] | None = None) -> MemoryStore:
@@ -340,9 +338,18 @@ def open_store(node: Node, clock: Callable[[], float] | None = None) -> MemorySt
 _held: list[MemoryStore] = []
 
 
+def _all() -> list[MemoryStore]:
+    while True:
+        try:
+            return list(_stores)
+        except RuntimeError:
+            # One was made meanwhile.
+            continue
+
+
 def _hold_all() -> None:
     _naming.acquire()
-    _held[:] = _stores
+    _held[:] = _all()
     for store in _held:
         store._lock.acquire()  # noqa: SLF001 - this module's own
 

@@ -94,10 +94,24 @@ MISSED_MUTATIONS = [
     ),
     Mutation(
         "an address that is silent has a share of the time only",
-        "net/addresses.py",
-        "share = left(deadline) / (len(found) - number)",
-        "share = left(deadline)",
+        "net/redis_opening.py",
+        "timeout / _addresses(node)",
+        "timeout",
         f"{UNFIT} -k address_that_takes",
+    ),
+    Mutation(
+        "of those of a memcached, too",
+        "net/memcached_opening.py",
+        "_left(deadline) / (len(addresses) - number)",
+        "_left(deadline)",
+        f"{UNFIT} -k address_that_takes",
+    ),
+    Mutation(
+        "a slow look-up takes nothing from the time of the node",
+        "net/memcached_opening.py",
+        "        deadline = monotonic() + timeout\n        sock =",
+        "        deadline = monotonic() + timeout - 1.2\n        sock =",
+        f"{UNFIT} -k slow_look_up",
     ),
     Mutation(
         "who cannot say which server it is, is not another one",
@@ -123,8 +137,8 @@ MISSED_MUTATIONS = [
     Mutation(
         "a write that is not sent again is told of",
         "net/request.py",
-        "                self._pool.report(failure)\n",
-        "",
+        "        self._pool.report(error)\n        return error",
+        "        return error",
         f"{CACHE}/test_events.py -k connection_is_lost",
     ),
     Mutation(

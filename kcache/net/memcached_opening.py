@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
 from pymemcache.client.base import Client
 
 from kcache.errors import ConnectFailed, NodeError, NodeRefused, ProtocolError, TimedOut
-from kcache.net.addresses import first_of, left
 from kcache.net.reasons import foreign, lost, said, too_late, unreachable
 from kcache.node import Node
 from kcache.wire.memcached import MN, encode_auth
@@ -53,9 +53,11 @@ def open_node(node: Node, timeout: float) -> socket.socket:
         NodeRefused: the user or the password is wrong.
         ProtocolError: it is no memcached.
     """
-    deadline = monotonic() + timeout
     try:
-        sock = _connected(node, deadline)
+        addresses = _addresses(node)
+        # The look-up is the system's, and has a time of its own.
+        deadline = monotonic() + timeout
+        sock = _connected(node, addresses, deadline)
         if node.username is not None or node.password is not None:
             _let_in(sock, node, deadline)
     except NodeError:
@@ -65,22 +67,34 @@ def open_node(node: Node, timeout: float) -> socket.socket:
     return sock
 
 
-def _connected(node: Node, deadline: float) -> socket.socket:
+def _connected(
+    node: Node, addresses: Sequence[tuple[str, int] | str], deadline: float
+) -> socket.socket:
     context = _TlsContext(node) if node.tls else None
-
-    def connected(address: tuple[str, int] | str, timeout: float) -> socket.socket:
+    failure: OSError | None = None
+    for number, address in enumerate(addresses):
+        # One that is silent would leave no time to the others.
+        timeout = _left(deadline) / (len(addresses) - number)
         client: Any = Client(
             address, connect_timeout=timeout, timeout=timeout, no_delay=True, tls_context=context
         )
-        client._connect()  # noqa: SLF001 - pymemcache has no public way to connect
+        try:
+            client._connect()  # noqa: SLF001 - pymemcache has no public way to connect
+        except OSError as error:
+            failure = failure or error
+            continue
         sock: socket.socket
         # It would close what it still has when it is collected.
         sock, client.sock = client.sock, None
         return sock
+    raise failure or OSError(f"{node.host!r} has no address")
 
+
+def _addresses(node: Node) -> Sequence[tuple[str, int] | str]:
     if node.path is not None:
-        return connected(node.path, left(deadline))
-    return first_of(node, deadline, lambda host, port, seconds: connected((host, port), seconds))
+        return [node.path]
+    found = socket.getaddrinfo(node.host, node.effective_port, type=socket.SOCK_STREAM)
+    return [(str(address[0]), int(address[1])) for *_, address in found]
 
 
 def _let_in(sock: socket.socket, node: Node, deadline: float) -> None:
@@ -117,12 +131,24 @@ def _told(sock: socket.socket, node: Node, command: bytes, deadline: float) -> b
     sock.sendall(command)
     reply = b""
     while not reply.endswith(b"\r\n"):
-        sock.settimeout(left(deadline))
+        sock.settimeout(_left(deadline))
         data = sock.recv(_LONGEST_LINE)
         if not data or len(reply) > _LONGEST_LINE:
             raise ConnectFailed(node, lost(None, node, is_new=True))
         reply += data
     return reply
+
+
+def _left(deadline: float) -> float:
+    """Seconds that are left.
+
+    Raises:
+        TimeoutError: there are none.
+    """
+    left = deadline - monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
 
 
 def _explained(error: Exception, node: Node, timeout: float) -> NodeError:

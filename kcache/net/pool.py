@@ -169,6 +169,12 @@ class Pool:
         outage.rest()
         return NodeUnavailable(self.node, f"is down since: {outage.reason}")
 
+    def look_after(self) -> None:
+        """See to it that somebody asks the node, if there is an outage."""
+        outage = self._outages.get("now")
+        if outage is not None:
+            self._watch(self, outage)
+
     def open(self, timeout: float) -> Connection:
         """A new connection.
 
@@ -295,10 +301,13 @@ class Pool:
 
     def close(self) -> None:
         """Close the idle connections, and let nobody look after the node."""
+        # Before nobody knows of it; and after, of one that has begun in between.
         self._cast_doubt()
         outage = self._outages.pop("now", None)
         if outage is not None:
             outage.over.set()
+            if self.doubt is not None:
+                self.doubt()
         self._health = Health()
         self.drop()
 

@@ -56,6 +56,10 @@ def _watch(pool_of: weakref.ref[Pool], outage: Outage) -> None:
             _ask_until_over(pool_of, outage)
         finally:
             watching.release()
+        pool = pool_of()
+        if pool is not None:
+            # Another outage may have begun while this one was looked after.
+            pool.look_after()
 
 
 def _ask_until_over(pool_of: weakref.ref[Pool], outage: Outage) -> None:

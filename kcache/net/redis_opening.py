@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from inspect import signature
-from time import monotonic
 from typing import Any
 
 from redis import connection as redis_py
@@ -14,7 +13,6 @@ from redis import exceptions
 from redis._parsers import _RESP2Parser
 
 from kcache.errors import ConnectFailed, NodeError, NodeRefused, ProtocolError, TimedOut
-from kcache.net.addresses import first_of
 from kcache.net.reasons import foreign, said, too_late, unreachable
 from kcache.node import Node
 
@@ -24,11 +22,10 @@ __all__ = ["open_node"]
 _redis_py: Any = redis_py
 _TLS = {"ca": "ssl_ca_certs", "cert": "ssl_certfile", "key": "ssl_keyfile"}
 _REFUSALS = (exceptions.AuthenticationError, exceptions.ResponseError)
-_ANSWERS = (*_REFUSALS, exceptions.InvalidResponse)
 
 
 class _NamedConnection(redis_py.SSLConnection):
-    """Expects a name in the certificate, and connects to an address."""
+    """Expects another name in the certificate than the one it connects to."""
 
     server_name: str
 
@@ -46,7 +43,7 @@ def open_node(node: Node, timeout: float) -> socket.socket:
 
     Args:
         node: of kind `redis`.
-        timeout: of each wait, in seconds.
+        timeout: of each wait, in seconds; all addresses of a host share one to be connected to.
 
     Raises:
         ConnectFailed: no connection, or no TLS.
@@ -55,7 +52,8 @@ def open_node(node: Node, timeout: float) -> socket.socket:
         ProtocolError: it is no Redis.
     """
     try:
-        opener = _connected(node, timeout)
+        opener = _opener(node, timeout)
+        opener.connect()
     except Exception as error:
         raise _explained(error, node, timeout) from error
     sock: socket.socket
@@ -64,40 +62,44 @@ def open_node(node: Node, timeout: float) -> socket.socket:
     return sock
 
 
-def _connected(node: Node, timeout: float) -> Any:
-    def connected(host: str | None, port: int, seconds: float) -> Any:
-        opener = _opener(node, host, port, timeout, seconds)
-        opener.connect()
-        return opener
-
-    if node.path is not None:
-        return connected(None, 0, timeout)
-    return first_of(
-        node, monotonic() + timeout, connected, lambda error: isinstance(error, _ANSWERS)
-    )
-
-
-def _opener(node: Node, host: str | None, port: int, timeout: float, connect_timeout: float) -> Any:
+def _opener(node: Node, timeout: float) -> Any:
     options: dict[str, Any] = {
         "db": node.database or 0,
         "username": node.username,
         "password": node.password,
         "socket_timeout": timeout,
-        "socket_connect_timeout": connect_timeout,
+        # Of each address: one that is silent would leave none of a call's time to the others.
+        "socket_connect_timeout": timeout / _addresses(node),
         # Its C parser has crashed the interpreter when it was interrupted.
         "parser_class": _RESP2Parser,
         "protocol": 2,
         **_silent(),
     }
     opener: Any
-    if host is None:
+    if node.path is not None:
         opener = _redis_py.UnixDomainSocketConnection(path=node.path, **options)
     else:
-        options |= {"host": host, "port": port}
-        opener = _over_tls(node, options) if node.tls else _redis_py.Connection(**options)
+        options |= {"host": node.host, "port": node.effective_port}
+        opener = (
+            _over_tls(dict(node.options), options) if node.tls else _redis_py.Connection(**options)
+        )
     # What it would say of itself costs two round trips; older versions have no option for it.
     opener.driver_info = opener.lib_name = opener.lib_version = None
     return opener
+
+
+def _addresses(node: Node) -> int:
+    """How many addresses the host of a node has, as far as that is known."""
+    try:
+        return 1 if node.host is None else _found(node.host, node.effective_port)
+    except OSError:
+        # redis-py will say so.
+        return 1
+
+
+@lru_cache
+def _found(host: str, port: int | None) -> int:
+    return len(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
 @cache
@@ -108,12 +110,13 @@ def _silent() -> dict[str, None]:
     return {name: None for name in wanted if name in known}
 
 
-def _over_tls(node: Node, options: Mapping[str, Any]) -> Any:
-    given = dict(node.options)
-    name = given.pop("server_name", node.host)
+def _over_tls(given: dict[str, str], options: Mapping[str, Any]) -> Any:
+    name = given.pop("server_name", None)
     tls: dict[str, Any] = {_TLS[key]: value for key, value in given.items()}
     # redis-py checks the name from release 6 on only.
     tls["ssl_check_hostname"] = True
+    if name is None:
+        return _redis_py.SSLConnection(**options, **tls)
     opener: Any = _NamedConnection
     opener = opener(**options, **tls)
     opener.server_name = name

@@ -93,9 +93,7 @@ class Requests:
             self._lose(connection, error)
             if once:
                 node = self._pool.node
-                failure = ConnectFailed(node, lost(error, node, is_new=False))
-                self._pool.report(failure)
-                raise failure from None
+                raise self._told(ConnectFailed(node, lost(error, node, is_new=False))) from None
             return Begun(None, None, begun + self._pool.timeout)
         except BaseException:
             connection.close()
@@ -131,6 +129,10 @@ class Requests:
         reply, *stored = outcome
         # A store has nothing to tell, unless it was refused.
         return UNDONE if isinstance(reply, Refused) or any(stored) else reply
+
+    def _told(self, error: NodeError) -> NodeError:
+        self._pool.report(error)
+        return error
 
     def _lose(self, connection: Connection, error: OSError) -> None:
         """Close a connection that failed; the others may be as old."""

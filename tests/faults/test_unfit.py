@@ -81,6 +81,22 @@ def test_an_address_that_takes_no_connection_does_not_keep_others_from_it(
             assert cache.get("k") == 1
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_a_slow_look_up_of_its_name_a_node_is_used(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fleet(kind, 1) as (server,):
+        real = socket.getaddrinfo
+
+        def resolve(host: str, *arguments: Any, **options: Any) -> list[Any]:
+            time.sleep(1.2)
+            return real(host, *arguments, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        with Cache([f"{kind}://localhost:{server.port}"], timeout=0.5) as cache:
+            assert comes_true(lambda: cache.set("k", 1))
+
+
 def test_nor_does_one_that_is_frozen_while_it_asks_for_a_password() -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(redis(password="secret")) for _ in range(3)]
@@ -297,7 +313,8 @@ def test_nor_is_what_was_refused_while_it_was_told_what_it_had_missed() -> None:
             refuse_writes(server, refused=True)
             way.reset()
             way.switch(replies=Rule(delay=0.2))
-            assert comes_true(lambda: pool._outages["now"].is_answering)  # noqa: SLF001 - as above
+            (outage,) = pool._outages.values()  # noqa: SLF001 - as above
+            assert comes_true(lambda: outage.is_answering)
             assert not shop.invalidate().complete
             way.switch()
             assert comes_true(lambda: pool.refusal() is None)

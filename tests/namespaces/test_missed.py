@@ -284,8 +284,8 @@ def test_a_debt_that_is_found_and_cannot_be_paid_in_time_is_not_forgotten() -> N
     with fleet_of("memcached", 3) as fleet, fleet.cache(cut=True) as cache:
         lost = fleet.lost(cache)
         cache.set_many(dict.fromkeys(lost, "old"))
-        begun = time.monotonic()
         with fleet.cache(debt_interval=interval) as other:
+            begun = time.monotonic()
             assert other.get(lost[0]) == "old"
             fleet.cut()
             assert not cache.invalidate().complete
