@@ -106,7 +106,8 @@ class SetIf(NamedTuple):
 class Swap(NamedTuple):
     """Store other data if the entry is still what was held; the reply is whether it was stored.
 
-    The entry ends when it would have ended; on memcached, up to a second later.
+    The entry ends when it would have ended; on memcached, up to a second later, and where more than
+    30 days are left, once, up to 3 seconds earlier or 7 later.
     """
 
     item: Item

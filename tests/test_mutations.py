@@ -1186,6 +1186,13 @@ MUTATIONS = [
         "tests/codec/test_chosen.py",
     ),
     Mutation(
+        "counts do not put off the end of a counter beyond 30 days",
+        "wire/memcached_talk.py",
+        "return min(ceil((now + left - _BEHIND) / _GRID) * _GRID, mc.MAX_EXPTIME)",
+        "return min(ceil(now) + left, mc.MAX_EXPTIME)",
+        f"{COUNTERS} -k put_off_the_end",
+    ),
+    Mutation(
         "a signed counter keeps its end",
         "plain_signed.py",
         "    if change.keeps_end:",

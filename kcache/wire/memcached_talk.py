@@ -35,6 +35,8 @@ from kcache.wire.talk import Talk
 __all__ = ["NO_CAS", "MemcachedTalk", "encode_get_each", "exptime_of"]
 
 _MONTH = 30 * 24 * 3600
+_BEHIND, _GRID = 3, 8
+"""Seconds that the server's clock may be behind, and those between two ends beyond a month."""
 NO_CAS = "no cas tokens"
 """What is said of a memcached that was started with -C: what it holds cannot be compared."""
 _NEVER = 0
@@ -240,12 +242,21 @@ def _set_if(command: SetIf, now: float) -> _Plan:
 
 def _swap(command: Swap, now: float) -> _Plan:
     (key, data, flags), held = command
-    # The seconds as the server counts them, and a Unix time where they are too many.
     exptime = _NEVER if held.left is None else max(held.left, 1)
     if exptime > _MONTH:
-        exptime = min(ceil(now) + exptime, mc.MAX_EXPTIME)
+        exptime = _end_of(exptime, now)
     request = mc.encode_ms(key, data, flags, exptime, cas=int(held.token))
     return _Plan(request, _read_word({_DONE: True, **dict.fromkeys(_NOT_STORED, False)}))
+
+
+def _end_of(left: int, now: float) -> int:
+    """The Unix time at which an entry ends that has so many seconds left, always the same one.
+
+    The server's clock is behind this one, by how much is not known. Where a counter is stored anew
+    with each count, what is added each time would keep it alive for ever; so there is a grid, on
+    which the end of the time before is found again.
+    """
+    return min(ceil((now + left - _BEHIND) / _GRID) * _GRID, mc.MAX_EXPTIME)
 
 
 def _delete(command: Delete, _now: float) -> _Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from math import inf
 from typing import Any
@@ -23,6 +24,20 @@ def test_a_missing_counter_stays_missing_without_an_initial(cache: Cache, keys: 
         assert cache.decr(key, 5) is None
         assert cache.incr(key, 2**70) is None
         assert key not in cache
+
+
+@pytest.mark.parametrize("days", [1, 31, 3650])
+def test_counts_do_not_put_off_the_end(cache: Cache, keys: list[str], days: int) -> None:
+    ttl = days * 24 * 3600
+    for key in keys:
+        cache.incr(key, initial=1, ttl=ttl)
+        for _ in range(30):
+            cache.incr(key)
+        left = cache.ttl(key)
+        assert left is not None
+        # memcached's own rounding, and that of ends beyond 30 days; it counts to 2038.
+        most = ttl + 12
+        assert min(ttl, 2**31 - time.time()) - 10 < left <= most
 
 
 @pytest.mark.parametrize("initial", [0, 1, 41, 2**53 + 1, MOST])

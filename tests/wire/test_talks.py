@@ -135,7 +135,7 @@ MEMCACHED_REQUESTS = [
     (Swap(K, Held(0, b"old", 7, 0)), b"ms k 1 F3 T1 C7\r\nv\r\n"),
     (Swap(K, Held(0, b"old", 7, 60)), b"ms k 1 F3 T60 C7\r\nv\r\n"),
     (Swap(K, Held(0, b"old", 7, MONTH)), b"ms k 1 F3 T2592000 C7\r\nv\r\n"),
-    (Swap(K, Held(0, b"old", 7, MONTH + 1)), b"ms k 1 F3 T1702592002 C7\r\nv\r\n"),
+    (Swap(K, Held(0, b"old", 7, MONTH + 1)), b"ms k 1 F3 T1702592000 C7\r\nv\r\n"),
     (Swap(K, Held(0, b"old", 7, BIG)), b"ms k 1 F3 T2147483647 C7\r\nv\r\n"),
     (Delete((b"a", b"b")), b"md a\r\nmd b\r\n"),
     (Touch(b"k", 5), b"mg k T6\r\n"),
