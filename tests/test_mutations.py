@@ -73,9 +73,9 @@ MISSED_MUTATIONS = [
     ),
     Mutation(
         "who closes forgets that nodes were lost, and asks them what they missed",
-        "net/pool.py",
-        '        self._cast_doubt()\n        outage = self._outages.pop("now", None)\n',
-        '        outage = self._outages.pop("now", None)\n',
+        "guard.py",
+        "            pool.doubt = partial(self.unsure.add, index)\n",
+        "",
         f"{MISSED} -k forgets",
     ),
     Mutation(

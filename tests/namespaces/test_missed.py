@@ -208,10 +208,16 @@ def test_few_missed_invalidations_leave_other_namespaces_alone(fleet: Fleet) -> 
         assert dropped.get_many(KEYS) == {}
 
 
-def test_a_child_process_does_not_forget_what_a_node_has_missed(fleet: Fleet) -> None:
-    # So long neither of them asks the node whether it is back, nor others what it has missed.
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_child_process_does_not_forget_what_a_node_has_missed(kind: str, size: int) -> None:
+    # So long neither of them asks the node whether it is back, nor others what it has missed; and
+    # where there are no others, nobody else knows.
     rarely = HealthPolicy(first_probe=60, longest_probe=60)
-    with fleet.cache(cut=True, debt_interval=60, health=rarely) as cache:
+    with (
+        fleet_of(kind, size) as fleet,
+        fleet.cache(cut=True, debt_interval=60, health=rarely) as cache,
+    ):
         lost = fleet.lost(cache)
         cache.set_many(dict.fromkeys(KEYS, "old"))
         fleet.cut()
