@@ -24,6 +24,8 @@ from tests.servers import Memcached, Redis, connection, frozen, kill, redis
 from tests.servers.connect import free_port
 
 Parsed = Callable[..., Any]
+# Nothing is said of how long a call may take here.
+PATIENT = ["--timeout", "10"]
 
 
 def keys_of(server: Redis) -> int:
@@ -96,7 +98,7 @@ def test_namespaces_that_are_there_are_not_concerned(
         cache.set_many(dict.fromkeys(map(str, range(100)), "plain"))
         namespace.set_many(dict.fromkeys(map(str, range(100)), "mine"))
         before = keys_of(redises[0])
-        report = parsed("demo", *options(urls))
+        report = parsed("demo", *options(urls), *PATIENT)
         assert report["dropped"]["inside"] == {"before": 1000, "after": 0}
         assert keys_of(redises[0]) == before
         for calls, value in ((cache, "plain"), (namespace, "mine")):
@@ -113,7 +115,7 @@ def test_the_demo_leaves_nothing_behind(
     with connection(redises[0].address) as sock, sock.makefile("rb") as replies:
         sock.sendall(b"SET mine 1\r\n")
         redises[0].expect(replies, b"+OK\r\n")
-    report = parsed("demo", *options(urls), "-d", "kcache")
+    report = parsed("demo", *options(urls), "-d", "kcache", *PATIENT)
     assert report["ring"]["dialect"] == "kcache"
     assert report["deleted"] == report["stored"] == 1000
     assert all(row["keys"] > 0 for row in report["nodes"])
@@ -122,7 +124,7 @@ def test_the_demo_leaves_nothing_behind(
 
 @pytest.mark.usefixtures("_few")
 def test_on_one_node_nothing_is_taken_away(parsed: Parsed, redises: tuple[Redis, ...]) -> None:
-    report = parsed("demo", "--node", redises[0].url)
+    report = parsed("demo", "--node", redises[0].url, *PATIENT)
     assert (len(report["nodes"]), report["deleted"]) == (1, 1000)
     assert "removed" not in report
 
@@ -239,7 +241,7 @@ def test_nodes_from_a_file(
 ) -> None:
     path = tmp_path / "servers.list"
     path.write_text("".join(f"127.0.0.1:{server.port}\t1\n" for server in memcacheds[:2]))
-    report = parsed("demo", "--file", str(path))
+    report = parsed("demo", "--file", str(path), *PATIENT)
     assert [row["kind"] for row in report["nodes"]] == ["memcached"] * 2
     assert report["deleted"] == 20_000
 

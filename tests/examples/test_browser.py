@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
@@ -185,7 +186,9 @@ def press(browser: Chrome, label: str) -> None:
 def leave(browser: Chrome, by: str, what: str) -> None:
     element = browser.find_element(by, what)
     element.click()
-    WebDriverWait(browser, TIMEOUT).until(staleness_of(element))
+    # Between two pages the driver may know of an element's page no more, and say so in other words.
+    wait = WebDriverWait(browser, TIMEOUT, ignored_exceptions=[WebDriverException])
+    wait.until(staleness_of(element))
 
 
 def fill(browser: Chrome, **values: str) -> None:
