@@ -15,7 +15,7 @@ from kcache.executor import run
 from kcache.fills_many import ManyFills
 from kcache.flow import MISSING, Flow
 from kcache.form import form_of
-from kcache.guard import Guarded
+from kcache.guarded import Guarded
 from kcache.hit import MISS, Hit, Miss
 from kcache.invalidation import Invalidation
 from kcache.key import wire_key

@@ -11,7 +11,7 @@ then.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -21,7 +21,7 @@ from typing import Any
 from weakref import ref
 
 from kcache.arrears import MOST_ARREARS, Arrears
-from kcache.command import Answers, Batch, Command, Get, Gets, Identify, Ping, Refused, Ttl
+from kcache.command import Answers, Batch, Refused
 from kcache.errors import NewerEpoch, NodeError, NodeRefused, NodeUnavailable
 from kcache.executor import run
 from kcache.health import State
@@ -34,9 +34,8 @@ from kcache.net.transport import Transport
 from kcache.net.trial import Trial
 from kcache.versions.owing import MOST_DEBTS, Owing
 
-__all__ = ["Guard", "Guarded", "changes", "is_unknown"]
+__all__ = ["Guard"]
 
-_READS = (Get, Gets, Ttl, Ping, Identify)
 _FIRST_LOOK = 0.6
 """Of a timeout: at the first use of namespaces, what may be spent on asking all nodes."""
 _UNFIT = "cannot be used in namespaces"
@@ -329,57 +328,6 @@ class Guard:
                 pool.drop()
 
 
-class Guarded:
-    """The way to the nodes for the flows of one namespace.
-
-    Args:
-        guard: of the cache.
-        record: the namespace's own.
-    """
-
-    def __init__(self, guard: Guard, record: bytes) -> None:
-        self.guard = guard
-        self._record = record
-        self.timeout = guard.transport.timeout
-
-    def exchange(self, batch: Batch, deadline: float) -> Answers:
-        """Carry a batch to its nodes, and their replies back; see `protocols.Transport`.
-
-        A node that may have changed entries, and has not said so, is in arrears: what was sent may
-        arrive at any time, and would bring back what is overwritten until then.
-        """
-        guard = self.guard
-        if monotonic() >= guard.due:
-            guard.look_soon()
-        if guard.unsure and not guard.unsure.isdisjoint(batch):
-            refused = guard.begin(batch, deadline)
-            if not refused.keys().isdisjoint(batch):
-                left = {index: batch[index] for index in batch if index not in refused}
-                answers = self._carried(left, deadline) if left else {}
-                return {**answers, **{index: refused[index] for index in batch if index in refused}}
-        return self._carried(batch, deadline)
-
-    def _carried(self, batch: Batch, deadline: float) -> Answers:
-        guard = self.guard
-        whole, mirrored = (batch, _NONE) if guard.mirror is None else guard.mirror.added(batch)
-        answers = guard.transport.exchange(whole, deadline)
-        # The other ring's owner keeps what it did not drop, even if it was asked nothing.
-        missed = {
-            index: answer
-            for index, answer in answers.items()
-            if isinstance(answer, NodeError)
-            and (index in mirrored or (is_unknown(answer) and changes(batch[index])))
-        }
-        if missed:
-            guard.missed(self._record, missed)
-        return Mirror.removed(batch, answers, mirrored) if mirrored else answers
-
-    def lost(self, index: int, error: NodeError) -> None:
-        """A store on the direct path has failed."""
-        if is_unknown(error):
-            self.guard.missed(self._record, {index: error})
-
-
 class _Through:
     """The transport with another limit, or with a connection in the place of a pool."""
 
@@ -392,17 +340,6 @@ class _Through:
 
     def exchange(self, batch: Batch, deadline: float) -> Answers:
         return self._transport.exchange(batch, deadline, self._trials)
-
-
-def is_unknown(error: NodeError) -> bool:
-    """Whether a node that failed may have done what it was told, or may do it yet."""
-    # Of one that is known to be down, nothing was asked; and one that refuses has not done it.
-    return type(error) is not NodeUnavailable and not isinstance(error, NodeRefused)
-
-
-def changes(commands: Iterable[Command]) -> bool:
-    """Whether commands may change what a node holds."""
-    return not all(isinstance(command, _READS) for command in commands)
 
 
 def _later(guard: Guard, index: int) -> Callable[[Trial], bool]:

@@ -14,7 +14,7 @@ from kcache.command import Item
 from kcache.entry import FRAME_FLAGS, Entries
 from kcache.errors import DecodeError, NodeError
 from kcache.flow import MISSING, Flow
-from kcache.guard import Guarded
+from kcache.guarded import Guarded
 from kcache.namespace import Path, Place
 from kcache.namespaced import Namespaced
 from kcache.net.beside import Beside, Found, beside_on

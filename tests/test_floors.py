@@ -63,6 +63,7 @@ FLOORS = {
     "kcache.fills": 4,
     "kcache.fills_many": 4,
     "kcache.guard": 4,
+    "kcache.guarded": 4,
     "kcache.flights": 4,
     "kcache.refresher": 4,
     "kcache.memory": 4,

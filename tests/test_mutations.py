@@ -213,14 +213,14 @@ MISSED_MUTATIONS = [
     ),
     Mutation(
         "a write without an answer is made up for",
-        "guard.py",
+        "guarded.py",
         "            guard.missed(self._record, missed)",
         "            pass",
         f"{MISSED}::test_what_a_frozen_node_does_late_is_not_seen -k redis",
     ),
     Mutation(
         "so is one on the direct path",
-        "guard.py",
+        "guarded.py",
         "            self.guard.missed(self._record, {index: error})",
         "            del index, error",
         "tests/namespaces/test_invalidation.py -k may_have_been_done",

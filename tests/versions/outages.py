@@ -18,7 +18,7 @@ from kcache.command import Answers, Batch, Command, Get, Identify, Set
 from kcache.entry import Entries, Marker
 from kcache.errors import NewerEpoch, NodeError, NodeUnavailable, TimedOut
 from kcache.flow import MISSING
-from kcache.guard import changes, is_unknown
+from kcache.guarded import changes, is_unknown
 from kcache.known import Known
 from kcache.mirror import Mirror
 from kcache.namespace import Path
@@ -445,7 +445,7 @@ class Ask:
         process.new -= {node for node, error in outcomes.items() if error is None}
 
     def _guarded(self, process: _Process, flow: Flow, path: Path = PATH) -> Flow:
-        """As `kcache.guard.Guarded` does it."""
+        """As `kcache.guarded.Guarded` does it."""
         answers: Answers | None = None
         while True:
             try:
